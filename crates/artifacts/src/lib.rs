@@ -1,0 +1,1 @@
+//! The Solidity compiler and what it makes: layouts, code, sources.

@@ -1,0 +1,1 @@
+//! The node, the fork and the signer: everything that talks to a network.

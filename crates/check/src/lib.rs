@@ -1,0 +1,1 @@
+//! Storage-layout and upgrade-safety rules.

@@ -1,0 +1,1 @@
+//! Local execution of recorded or lazily read state.

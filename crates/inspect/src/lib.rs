@@ -1,0 +1,1 @@
+//! Which proxy this is, who can upgrade it, and the way back.

@@ -1,0 +1,1 @@
+//! Makes the proposal: forward, back and forward again.

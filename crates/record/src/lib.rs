@@ -1,0 +1,1 @@
+//! Collects the transactions that reach a proxy and the state they need.

@@ -1,0 +1,1 @@
+//! Runs recorded transactions on blue and on green and says what differs.

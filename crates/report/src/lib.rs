@@ -1,0 +1,1 @@
+//! Typed reports as text and Markdown.

@@ -1,0 +1,1 @@
+//! Upgrade and rollback: preflight, journal, submit, confirm.

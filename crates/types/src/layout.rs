@@ -1,0 +1,90 @@
+//! Solidity storage layouts, in the shape of solc's `storageLayout` output.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A variable of a storage layout, or a member of a struct.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageItem {
+    /// AST id; differs between compilations, never compared.
+    #[serde(default)]
+    pub ast_id: i64,
+    /// Fully qualified declaring contract, `Source.sol:Contract`.
+    pub contract: String,
+    /// Variable name.
+    pub label: String,
+    /// Byte offset inside the slot, from the low end.
+    pub offset: u64,
+    /// Slot number, decimal. Relative to the root for namespaces and structs.
+    pub slot: String,
+    /// Type id, a key of [`StorageLayout::types`].
+    #[serde(rename = "type")]
+    pub type_id: String,
+    /// `@custom:oz-renamed-from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
+    /// `@custom:oz-retyped-from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retyped_from: Option<String>,
+    /// Where it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceLine>,
+}
+
+/// A place in a source file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SourceLine {
+    /// Source unit name.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u64,
+}
+
+/// A type of a storage layout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TypeInfo {
+    /// `inplace`, `mapping`, `dynamic_array` or `bytes`.
+    pub encoding: String,
+    /// Human name, `mapping(address => uint256)`.
+    pub label: String,
+    /// Size in bytes, decimal.
+    pub number_of_bytes: String,
+    /// Key type of a mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Value type of a mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Element type of an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Members of a struct.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<StorageItem>>,
+    /// Names of an enum's values, in order, where the AST was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enum_values: Option<Vec<String>>,
+    /// Underlying type of a user-defined value type, where the AST was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub underlying: Option<String>,
+}
+
+/// The storage of one contract.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageLayout {
+    /// Variables by slot and offset.
+    pub storage: Vec<StorageItem>,
+    /// Types by id.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub types: BTreeMap<String, TypeInfo>,
+    /// ERC-7201 namespaces: id to members, slots relative to the namespace's root.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub namespaces: BTreeMap<String, Vec<StorageItem>>,
+}
+
+/// solc writes `null` for the types of a contract without storage.
+fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, TypeInfo>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
