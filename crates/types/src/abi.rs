@@ -1,5 +1,8 @@
 //! The ABIs Cutover calls: proxies, their admins and beacons (OpenZeppelin 3.x to 5.x, zos).
-#![allow(missing_docs, reason = "the names and docs of these items are the contracts' own")]
+#![allow(
+    missing_docs,
+    reason = "the names and docs of these items are the contracts' own"
+)]
 
 use alloy_primitives::{B256, b256};
 
@@ -40,17 +43,23 @@ alloy_sol_types::sol! {
 }
 
 /// ERC-1967 implementation slot: `keccak256("eip1967.proxy.implementation") - 1`.
-pub const IMPLEMENTATION_SLOT: B256 = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
+pub const IMPLEMENTATION_SLOT: B256 =
+    b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
 /// ERC-1967 admin slot: `keccak256("eip1967.proxy.admin") - 1`.
-pub const ADMIN_SLOT: B256 = b256!("b53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103");
+pub const ADMIN_SLOT: B256 =
+    b256!("b53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103");
 /// ERC-1967 beacon slot: `keccak256("eip1967.proxy.beacon") - 1`.
-pub const BEACON_SLOT: B256 = b256!("a3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50");
+pub const BEACON_SLOT: B256 =
+    b256!("a3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50");
 /// zos implementation slot: `keccak256("org.zeppelinos.proxy.implementation")`.
-pub const ZOS_IMPLEMENTATION_SLOT: B256 = b256!("7050c9e0f4ca769c69bd3a8ef740bc37934f8e2c036e5a723fd8ee048ed3f8c3");
+pub const ZOS_IMPLEMENTATION_SLOT: B256 =
+    b256!("7050c9e0f4ca769c69bd3a8ef740bc37934f8e2c036e5a723fd8ee048ed3f8c3");
 /// zos admin slot: `keccak256("org.zeppelinos.proxy.admin")`.
-pub const ZOS_ADMIN_SLOT: B256 = b256!("10d6a54a4754c8869d6886b5f5d7fbfa5b4522237ea5c60d11bc4e7a1ff9390b");
+pub const ZOS_ADMIN_SLOT: B256 =
+    b256!("10d6a54a4754c8869d6886b5f5d7fbfa5b4522237ea5c60d11bc4e7a1ff9390b");
 /// OpenZeppelin 5.x `Initializable` (ERC-7201): `_initialized` is the low 8 bytes.
-pub const INITIALIZABLE_SLOT: B256 = b256!("f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00");
+pub const INITIALIZABLE_SLOT: B256 =
+    b256!("f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00");
 
 #[cfg(test)]
 mod tests {
@@ -59,11 +68,18 @@ mod tests {
 
     #[test]
     fn slots_are_the_hashes_their_standards_define() {
-        let minus_one = |name: &str| B256::from(U256::from_be_bytes(keccak256(name).0) - U256::from(1));
-        assert_eq!(IMPLEMENTATION_SLOT, minus_one("eip1967.proxy.implementation"));
+        let minus_one =
+            |name: &str| B256::from(U256::from_be_bytes(keccak256(name).0) - U256::from(1));
+        assert_eq!(
+            IMPLEMENTATION_SLOT,
+            minus_one("eip1967.proxy.implementation")
+        );
         assert_eq!(ADMIN_SLOT, minus_one("eip1967.proxy.admin"));
         assert_eq!(BEACON_SLOT, minus_one("eip1967.proxy.beacon"));
-        assert_eq!(ZOS_IMPLEMENTATION_SLOT, keccak256("org.zeppelinos.proxy.implementation"));
+        assert_eq!(
+            ZOS_IMPLEMENTATION_SLOT,
+            keccak256("org.zeppelinos.proxy.implementation")
+        );
         assert_eq!(ZOS_ADMIN_SLOT, keccak256("org.zeppelinos.proxy.admin"));
     }
 }

@@ -1,6 +1,9 @@
 //! What `check` finds in blue and green.
 
-use crate::{file::Format, layout::{SourceLine, StorageItem}};
+use crate::{
+    file::Format,
+    layout::{SourceLine, StorageItem},
+};
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 

@@ -65,13 +65,16 @@ impl Hardfork {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn header(number: u64, timestamp: u64) -> Header {
-        Header { number, timestamp, ..Header::default() }
+        Header {
+            number,
+            timestamp,
+            ..Header::default()
+        }
     }
 
     #[test]
@@ -85,7 +88,11 @@ mod tests {
             (12_964_999, 1_628_166_821, None),
         ];
         for (number, timestamp, expected) in cases {
-            assert_eq!(Hardfork::of(1, &header(number, timestamp)), expected, "block {number}");
+            assert_eq!(
+                Hardfork::of(1, &header(number, timestamp)),
+                expected,
+                "block {number}"
+            );
         }
     }
 }

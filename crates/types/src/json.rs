@@ -44,7 +44,10 @@ fn tidy(value: Value) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(tidy).collect()),
         Value::Object(map) => {
             // Sorted here, because a dependency may have switched serde_json to insertion order.
-            let mut entries: Vec<_> = map.into_iter().map(|(key, value)| (checksummed(key), tidy(value))).collect();
+            let mut entries: Vec<_> = map
+                .into_iter()
+                .map(|(key, value)| (checksummed(key), tidy(value)))
+                .collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(entries.into_iter().collect())
         }
@@ -88,9 +91,12 @@ pub mod quantity {
                 .as_u64()
                 .map(U256::from)
                 .ok_or_else(|| D::Error::custom(format!("{number} is not a whole number"))),
-            serde_json::Value::String(text) => text
-                .parse()
-                .map_err(|_| D::Error::custom(format!("{:?} is not a quantity", text.chars().take(80).collect::<String>()))),
+            serde_json::Value::String(text) => text.parse().map_err(|_| {
+                D::Error::custom(format!(
+                    "{:?} is not a quantity",
+                    text.chars().take(80).collect::<String>()
+                ))
+            }),
             _ => Err(D::Error::custom("a quantity is a number or a string")),
         }
     }
@@ -104,13 +110,24 @@ mod tests {
     #[test]
     fn addresses_are_checksummed_and_keys_sorted() {
         let value = json!({"b": "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "a": 1});
-        let text = serde_json::to_string(&canonical(&value).unwrap_or_default()).unwrap_or_default();
-        assert_eq!(text, r#"{"a":1,"b":"0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"}"#);
+        let text =
+            serde_json::to_string(&canonical(&value).unwrap_or_default()).unwrap_or_default();
+        assert_eq!(
+            text,
+            r#"{"a":1,"b":"0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"}"#
+        );
     }
 
     #[test]
     fn numbers_above_two_to_the_53_become_strings() {
-        let value = canonical(&json!([9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64])).unwrap_or_default();
-        assert_eq!(value, json!([9_007_199_254_740_992_u64, "9007199254740993"]));
+        let value = canonical(&json!([
+            9_007_199_254_740_992_u64,
+            9_007_199_254_740_993_u64
+        ]))
+        .unwrap_or_default();
+        assert_eq!(
+            value,
+            json!([9_007_199_254_740_992_u64, "9007199254740993"])
+        );
     }
 }

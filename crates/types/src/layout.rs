@@ -85,6 +85,8 @@ pub struct StorageLayout {
 }
 
 /// solc writes `null` for the types of a contract without storage.
-fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, TypeInfo>, D::Error> {
+fn null_as_empty<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, TypeInfo>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

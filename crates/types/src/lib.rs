@@ -11,6 +11,7 @@ pub mod hardfork;
 pub mod inspection;
 pub mod json;
 pub mod layout;
+pub mod progress;
 pub mod proposal;
 pub mod recording;
 pub mod replay;
@@ -21,7 +22,8 @@ pub mod upgrade;
 
 pub use check::{Category, CheckReport, Finding, LayoutVerdict, SafetyVerdict, Severity, Verdict};
 pub use execution::{
-    AccountDiff, Assumption, CallFrame, CallKind, Change, EnvironmentRead, Outcome, StateDiff, Status,
+    AccountDiff, Assumption, CallFrame, CallKind, Change, EnvironmentRead, Outcome, StateDiff,
+    Status,
 };
 pub use file::{Format, Input};
 pub use hardfork::Hardfork;

@@ -128,7 +128,10 @@ impl Recording {
     /// # Errors
     /// When the manifest cannot be represented as JSON.
     pub fn compute_digest(&self) -> serde_json::Result<B256> {
-        crate::json::digest(&Self { digest: B256::ZERO, ..self.clone() })
+        crate::json::digest(&Self {
+            digest: B256::ZERO,
+            ..self.clone()
+        })
     }
 }
 

@@ -22,7 +22,11 @@ pub struct Account {
 
 impl Default for Account {
     fn default() -> Self {
-        Self { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY }
+        Self {
+            nonce: 0,
+            balance: U256::ZERO,
+            code_hash: KECCAK256_EMPTY,
+        }
     }
 }
 
@@ -39,7 +43,9 @@ impl Account {
 }
 
 /// State that was asked for and is not there. It is unknown, not zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Error, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Error, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Missing {
@@ -126,7 +132,10 @@ impl MemoryState {
 
 impl State for MemoryState {
     fn account(&self, address: Address) -> Result<Account, Missing> {
-        self.accounts.get(&address).cloned().ok_or(Missing::Account { address })
+        self.accounts
+            .get(&address)
+            .cloned()
+            .ok_or(Missing::Account { address })
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, Missing> {
@@ -137,7 +146,11 @@ impl State for MemoryState {
     }
 
     fn storage(&self, address: Address, slot: B256) -> Result<U256, Missing> {
-        if let Some(value) = self.storage.get(&address).and_then(|slots| slots.get(&slot)) {
+        if let Some(value) = self
+            .storage
+            .get(&address)
+            .and_then(|slots| slots.get(&slot))
+        {
             return Ok(*value);
         }
         // Without code nothing ever wrote storage there.
@@ -148,7 +161,10 @@ impl State for MemoryState {
     }
 
     fn block_hash(&self, number: u64) -> Result<B256, Missing> {
-        self.block_hashes.get(&number).copied().ok_or(Missing::BlockHash { number })
+        self.block_hashes
+            .get(&number)
+            .copied()
+            .ok_or(Missing::BlockHash { number })
     }
 }
 
@@ -163,7 +179,9 @@ pub struct Overlay<'a> {
 
 impl State for Overlay<'_> {
     fn account(&self, address: Address) -> Result<Account, Missing> {
-        let Some(change) = self.diff.get(&address) else { return self.base.account(address) };
+        let Some(change) = self.diff.get(&address) else {
+            return self.base.account(address);
+        };
         if change.destroyed {
             return Ok(Account::default());
         }
@@ -225,8 +243,20 @@ mod tests {
     #[test]
     fn unrecorded_slot_of_a_contract_is_missing_not_zero() {
         let mut state = MemoryState::default();
-        state.accounts.insert(A, Account { code_hash: B256::repeat_byte(1), ..Account::default() });
-        assert_eq!(state.storage(A, B256::ZERO), Err(Missing::Slot { address: A, slot: B256::ZERO }));
+        state.accounts.insert(
+            A,
+            Account {
+                code_hash: B256::repeat_byte(1),
+                ..Account::default()
+            },
+        );
+        assert_eq!(
+            state.storage(A, B256::ZERO),
+            Err(Missing::Slot {
+                address: A,
+                slot: B256::ZERO
+            })
+        );
     }
 
     #[test]
@@ -239,15 +269,34 @@ mod tests {
     #[test]
     fn overlay_answers_changed_slots_and_passes_the_rest_through() {
         let mut base = MemoryState::default();
-        base.accounts.insert(A, Account { code_hash: B256::repeat_byte(1), ..Account::default() });
-        base.storage.entry(A).or_default().insert(B256::ZERO, U256::from(7));
+        base.accounts.insert(
+            A,
+            Account {
+                code_hash: B256::repeat_byte(1),
+                ..Account::default()
+            },
+        );
+        base.storage
+            .entry(A)
+            .or_default()
+            .insert(B256::ZERO, U256::from(7));
         let mut diff = StateDiff::new();
         let changed = AccountDiff {
-            storage: [(B256::with_last_byte(1), Change { before: U256::ZERO, after: U256::from(9) })].into(),
+            storage: [(
+                B256::with_last_byte(1),
+                Change {
+                    before: U256::ZERO,
+                    after: U256::from(9),
+                },
+            )]
+            .into(),
             ..AccountDiff::default()
         };
         diff.insert(A, changed);
-        let view = Overlay { base: &base, diff: &diff };
+        let view = Overlay {
+            base: &base,
+            diff: &diff,
+        };
         assert_eq!(view.storage(A, B256::ZERO), Ok(U256::from(7)));
         assert_eq!(view.storage(A, B256::with_last_byte(1)), Ok(U256::from(9)));
         assert!(view.storage(A, B256::with_last_byte(2)).is_err());

@@ -22,7 +22,12 @@ pub struct Call {
 impl Call {
     /// A plain call without value.
     pub fn new(to: Address, data: impl Into<Bytes>) -> Self {
-        Self { to, value: U256::ZERO, data: data.into(), operation: 0 }
+        Self {
+            to,
+            value: U256::ZERO,
+            data: data.into(),
+            operation: 0,
+        }
     }
 }
 
@@ -83,17 +88,36 @@ impl UpgradePath {
     /// The call that installs `implementation` and then runs `data` on the proxy.
     /// `None` when `data` is not empty and the kind cannot carry it.
     pub fn call(&self, implementation: Address, data: &Bytes) -> Option<Call> {
-        let verb = if data.is_empty() { self.verb } else { self.verb_with_data? };
+        let verb = if data.is_empty() {
+            self.verb
+        } else {
+            self.verb_with_data?
+        };
         let calldata = match verb {
-            Verb::AdminUpgrade => IProxyAdmin::upgradeCall { proxy: self.proxy, implementation }.abi_encode(),
-            Verb::AdminUpgradeAndCall => {
-                IProxyAdmin::upgradeAndCallCall { proxy: self.proxy, implementation, data: data.clone() }.abi_encode()
+            Verb::AdminUpgrade => IProxyAdmin::upgradeCall {
+                proxy: self.proxy,
+                implementation,
             }
-            Verb::UpgradeTo => IProxy::upgradeToCall { newImplementation: implementation }.abi_encode(),
-            Verb::UpgradeToAndCall => {
-                IProxy::upgradeToAndCallCall { newImplementation: implementation, data: data.clone() }.abi_encode()
+            .abi_encode(),
+            Verb::AdminUpgradeAndCall => IProxyAdmin::upgradeAndCallCall {
+                proxy: self.proxy,
+                implementation,
+                data: data.clone(),
             }
-            Verb::BeaconUpgradeTo => IBeacon::upgradeToCall { newImplementation: implementation }.abi_encode(),
+            .abi_encode(),
+            Verb::UpgradeTo => IProxy::upgradeToCall {
+                newImplementation: implementation,
+            }
+            .abi_encode(),
+            Verb::UpgradeToAndCall => IProxy::upgradeToAndCallCall {
+                newImplementation: implementation,
+                data: data.clone(),
+            }
+            .abi_encode(),
+            Verb::BeaconUpgradeTo => IBeacon::upgradeToCall {
+                newImplementation: implementation,
+            }
+            .abi_encode(),
         };
         Some(Call::new(self.to, calldata))
     }
