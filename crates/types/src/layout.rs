@@ -1,5 +1,6 @@
 //! Solidity storage layouts, in the shape of solc's `storageLayout` output.
 
+use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -82,6 +83,12 @@ pub struct StorageLayout {
     /// ERC-7201 namespaces: id to members, slots relative to the namespace's root.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub namespaces: BTreeMap<String, Vec<StorageItem>>,
+    /// Root slots the code uses for namespaces, where the source shows them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub namespace_roots: BTreeMap<String, B256>,
+    /// Namespaces that are there but could not be laid out, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplaced: Vec<String>,
 }
 
 /// solc writes `null` for the types of a contract without storage.

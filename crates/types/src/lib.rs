@@ -16,6 +16,7 @@ pub mod proposal;
 pub mod recording;
 pub mod replay;
 pub mod rollout;
+pub mod source;
 pub mod state;
 pub mod text;
 pub mod upgrade;

@@ -1,0 +1,99 @@
+//! What the rules are given.
+
+use alloy_primitives::{B256, Bytes, keccak256};
+use cutover_types::{StorageLayout, check::CheckedCode, source::Sources};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, ops::Range};
+
+/// One of the two contracts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Side<'a> {
+    /// The reference the user gave.
+    pub reference: &'a str,
+    /// `Source.sol:Contract`.
+    pub contract: Option<&'a str>,
+    /// Its layout.
+    pub layout: Option<&'a StorageLayout>,
+    /// Its syntax trees.
+    pub sources: Option<&'a Sources>,
+    /// Its runtime code.
+    pub runtime: Option<&'a Bytes>,
+    /// Where immutables sit in the runtime code.
+    pub immutables: &'a [Range<usize>],
+    /// Libraries its code is linked with or has to be.
+    pub libraries: &'a [String],
+    /// What could not be loaded and how to get it.
+    pub missing: &'a [String],
+}
+
+impl Side<'_> {
+    /// What the report says of it.
+    pub(crate) fn checked(&self) -> CheckedCode {
+        CheckedCode {
+            reference: self.reference.to_owned(),
+            contract: self.contract.unwrap_or_default().to_owned(),
+            code_hash: self.code_hash(),
+        }
+    }
+
+    fn code_hash(&self) -> B256 {
+        let Some(runtime) = self.runtime else {
+            return B256::ZERO;
+        };
+        let mut code = runtime.to_vec();
+        for range in self.immutables {
+            if let Some(hole) = code.get_mut(range.clone()) {
+                hole.fill(0);
+            }
+        }
+        keccak256(code)
+    }
+}
+
+/// The kind of proxy green will run behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The admin upgrades.
+    Transparent,
+    /// The implementation upgrades itself.
+    Uups,
+    /// A beacon's owner upgrades.
+    Beacon,
+}
+
+/// A finding someone accepts in advance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaiverRule {
+    /// The rule id.
+    pub rule: String,
+    /// Only for this contract, `Source.sol:Contract` or `Contract`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
+    /// Only for this variable or function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
+    /// Who accepts it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The last day it counts, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+/// How to check.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The kind of proxy, when known.
+    pub kind: Option<Kind>,
+    /// Accepted findings.
+    pub waivers: Vec<WaiverRule>,
+    /// Today, `YYYY-MM-DD`: waivers expire, and the rules have no clock.
+    pub today: String,
+    /// Safety rules that are switched off, by id.
+    pub unsafe_allow: BTreeSet<String>,
+    /// Whether a rename without annotation is only a note.
+    pub allow_renames: bool,
+}

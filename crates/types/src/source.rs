@@ -1,0 +1,174 @@
+//! Source units and the compiler's syntax trees of them.
+
+use crate::layout::SourceLine;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// One source file as the compiler saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceUnit {
+    /// Its text, when it is at hand; without it there are no line numbers.
+    pub text: Option<Arc<str>>,
+    /// solc's compact syntax tree.
+    pub ast: Value,
+}
+
+/// Source units of one compilation, by unit name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sources {
+    /// Units by name.
+    pub units: BTreeMap<String, SourceUnit>,
+}
+
+/// A definition inside a syntax tree.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    /// The unit it is in.
+    pub unit: &'a str,
+    /// Id of the contract around it, if any.
+    pub contract: Option<i64>,
+    /// The tree.
+    pub tree: &'a Value,
+}
+
+/// Definitions of [`Sources`] by id: contracts, functions, modifiers, variables, types.
+#[derive(Clone, Debug, Default)]
+pub struct Index<'a> {
+    nodes: HashMap<i64, Node<'a>>,
+    texts: BTreeMap<&'a str, &'a str>,
+}
+
+/// Trees deeper than this are not followed: they come from files.
+const MAX_DEPTH: usize = 512;
+
+impl Sources {
+    /// Indexes the definitions.
+    pub fn index(&self) -> Index<'_> {
+        let mut index = Index::default();
+        for (name, unit) in &self.units {
+            if let Some(text) = &unit.text {
+                index.texts.insert(name, text);
+            }
+            collect(name, None, &unit.ast, 0, &mut index.nodes);
+        }
+        index
+    }
+}
+
+impl<'a> Index<'a> {
+    /// The definition with this id.
+    pub fn get(&self, id: i64) -> Option<Node<'a>> {
+        self.nodes.get(&id).copied()
+    }
+
+    /// Every contract, interface and library, by id.
+    pub fn contracts(&self) -> Vec<Node<'a>> {
+        let mut found: Vec<_> = self
+            .nodes
+            .values()
+            .filter(|node| kind(node.tree) == "ContractDefinition")
+            .copied()
+            .collect();
+        found.sort_by_key(|node| id(node.tree));
+        found
+    }
+
+    /// The contract `unit:name`.
+    pub fn contract(&self, qualified: &str) -> Option<Node<'a>> {
+        let (unit, name) = qualified.rsplit_once(':')?;
+        self.contracts()
+            .into_iter()
+            .find(|node| node.unit == unit && node.tree["name"] == name)
+    }
+
+    /// The contract and its bases, most derived first. `None` when a base is not at hand.
+    pub fn linearized(&self, contract: &Node<'a>) -> Option<Vec<Node<'a>>> {
+        contract.tree["linearizedBaseContracts"]
+            .as_array()?
+            .iter()
+            .map(|id| self.get(id.as_i64()?))
+            .collect()
+    }
+
+    /// Where a node of `unit` starts.
+    pub fn line(&self, unit: &str, tree: &Value) -> Option<SourceLine> {
+        let text = self.texts.get(unit)?;
+        let start: usize = tree["src"].as_str()?.split(':').next()?.parse().ok()?;
+        let before = text.as_bytes().get(..start)?;
+        Some(SourceLine {
+            file: unit.to_owned(),
+            line: before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1,
+        })
+    }
+}
+
+/// The kind of a node.
+pub fn kind(tree: &Value) -> &str {
+    tree["nodeType"].as_str().unwrap_or_default()
+}
+
+/// The id of a node.
+pub fn id(tree: &Value) -> i64 {
+    tree["id"].as_i64().unwrap_or_default()
+}
+
+/// The text of a node's documentation, which is a string before solc 0.6.3 and a node after.
+pub fn documentation(tree: &Value) -> &str {
+    match &tree["documentation"] {
+        Value::String(text) => text,
+        node => node["text"].as_str().unwrap_or_default(),
+    }
+}
+
+fn collect<'a>(
+    unit: &'a str,
+    contract: Option<i64>,
+    tree: &'a Value,
+    depth: usize,
+    nodes: &mut HashMap<i64, Node<'a>>,
+) {
+    if depth > MAX_DEPTH {
+        return;
+    }
+    match tree {
+        Value::Array(items) => {
+            for item in items {
+                collect(unit, contract, item, depth + 1, nodes);
+            }
+        }
+        Value::Object(fields) => {
+            let mut inside = contract;
+            if let Some(id) = tree["id"].as_i64()
+                && matches!(
+                    kind(tree),
+                    "ContractDefinition"
+                        | "FunctionDefinition"
+                        | "ModifierDefinition"
+                        | "VariableDeclaration"
+                        | "StructDefinition"
+                        | "EnumDefinition"
+                        | "UserDefinedValueTypeDefinition"
+                )
+            {
+                let node = Node {
+                    unit,
+                    contract,
+                    tree,
+                };
+                nodes.insert(id, node);
+                if kind(tree) == "ContractDefinition" {
+                    inside = Some(id);
+                }
+            }
+            for field in fields.values() {
+                if field.is_object() || field.is_array() {
+                    collect(unit, inside, field, depth + 1, nodes);
+                }
+            }
+        }
+        _ => {}
+    }
+}
