@@ -175,6 +175,9 @@ pub struct Inspection {
     pub rollback: Option<RollbackFacts>,
     /// Former implementations, newest last.
     pub history: Vec<HistoryEntry>,
+    /// Why it is no proxy, what could not be looked at, and what was assumed.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl Format for Inspection {
