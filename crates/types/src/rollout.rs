@@ -1,6 +1,10 @@
 //! The journal and the rollback pointer: what is written down before anything is sent.
 
-use crate::{inspection::CodeAt, upgrade::Call};
+use crate::{
+    file::Format,
+    inspection::{BlockId, CodeAt},
+    upgrade::Call,
+};
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
@@ -121,3 +125,120 @@ pub struct JournalEntry {
 
 /// The file name of the journal in the run folder.
 pub const JOURNAL_FILE: &str = "journal.jsonl";
+
+/// Where a transaction of the journal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progression {
+    /// Signed and written down; it may or may not have reached a node.
+    Signed,
+    /// A node took it.
+    Broadcast,
+    /// In a block that may still go.
+    Included,
+    /// In a final block.
+    Finalized,
+    /// It can never be included, or it failed in a final block.
+    Abandoned,
+}
+
+/// A transaction of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentTransaction {
+    /// Transaction hash.
+    pub hash: B256,
+    /// Which way.
+    pub direction: Direction,
+    /// Sender.
+    pub from: Address,
+    /// Its nonce.
+    pub nonce: u64,
+    /// How far it came, as the journal says.
+    pub state: Progression,
+    /// Its block, once it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<BlockId>,
+}
+
+/// Which implementation a proxy runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Colour {
+    /// The one before.
+    Blue,
+    /// The candidate.
+    Green,
+    /// Neither.
+    Other,
+}
+
+/// What `status` says: where the proxy stands, and where record and chain disagree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The proxy.
+    pub proxy: Address,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The block it was read at.
+    pub block: BlockId,
+    /// The newest final block, where the node knows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finalized: Option<u64>,
+    /// What the slot holds, with the code there.
+    pub implementation: CodeAt,
+    /// Which of the two that is.
+    pub colour: Colour,
+    /// Which of the two the journal says it should be; `None` when nothing was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Colour>,
+    /// The implementation to return to.
+    pub blue: CodeAt,
+    /// The candidate.
+    pub green: CodeAt,
+    /// Every transaction of the journal, oldest first.
+    pub transactions: Vec<SentTransaction>,
+    /// Where record and chain disagree, in words; empty when they do not.
+    pub disagreements: Vec<String>,
+    /// What to do now, in words.
+    pub next: String,
+}
+
+impl Format for Standing {
+    const FORMAT: &'static str = "cutover/status";
+    const VERSION: u32 = 1;
+    const FILE: &'static str = "status.json";
+}
+
+/// What `upgrade` and `rollback` give.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Which way.
+    pub direction: Direction,
+    /// The proxy.
+    pub proxy: Address,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The transaction; `None` when there was nothing to send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<B256>,
+    /// The block it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<BlockId>,
+    /// Gas it used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gas_used: Option<u64>,
+    /// What the slot holds now.
+    pub implementation: Address,
+    /// Whether that block is final, or as deep as was asked.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// What the user should know, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Format for Receipt {
+    const FORMAT: &'static str = "cutover/receipt";
+    const VERSION: u32 = 1;
+    const FILE: &'static str = "receipt.json";
+}
