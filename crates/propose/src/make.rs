@@ -1,0 +1,394 @@
+//! The proposal itself.
+
+use crate::{
+    GreenRuntime, ProposeError, Refusal,
+    code::is_same_code,
+    safe::{Family, SafeFacts},
+    words,
+};
+use alloy_primitives::{Address, B256, Bytes};
+use cutover_types::{
+    Call, CheckReport, Inspection, Proposal, ReplayReport, UpgradePath, Verdict,
+    execution::Status,
+    inspection::{CodeAt, Controller, ProxyFacts},
+    proposal::{Authority, Evidence, Precondition, SafeHashes},
+};
+
+/// The reports a proposal rests on, each with the digest of its file.
+#[derive(Clone, Copy, Debug)]
+pub struct Reports<'a> {
+    /// Of `inspect`.
+    pub inspection: &'a Inspection,
+    /// Of `check`.
+    pub check: &'a CheckReport,
+    /// Digest of `check.json`.
+    pub check_digest: B256,
+    /// Of `replay`.
+    pub replay: &'a ReplayReport,
+    /// Digest of `replay.json`.
+    pub replay_digest: B256,
+    /// The recording's own digest.
+    pub recording_digest: B256,
+}
+
+/// What the user decides.
+#[derive(Clone, Debug, Default)]
+pub struct Options<'a> {
+    /// Run by the upgrade call on the proxy; empty for none. Going forward again never runs it.
+    pub initializer: Bytes,
+    /// The block the proposal is made at.
+    pub block: u64,
+    /// Blocks after which it must be made again.
+    pub expires_in_blocks: u64,
+    /// Inconclusive transactions that are accepted.
+    pub allow_inconclusive: u64,
+    /// Green's code on the chain, where immutables make its hash differ from the compiler's.
+    pub green_runtime: Option<GreenRuntime<'a>>,
+    /// Facts about the Safe, where one controls the proxy.
+    pub safe: Option<SafeFacts>,
+}
+
+/// Makes the proposal.
+///
+/// # Errors
+/// Every reason why nothing can be proposed.
+pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal, ProposeError> {
+    let mut refusals = Vec::new();
+    judge_check(reports.check, &mut refusals);
+    judge_replay(reports.replay, options, &mut refusals);
+    judge_agreement(reports, options, &mut refusals);
+    let Some((proxy, path)) = proven_path(reports.inspection, &mut refusals) else {
+        return Err(ProposeError { refusals });
+    };
+    let calls = calls(reports, path, proxy, &options.initializer, &mut refusals);
+    let authority = authority(reports.inspection, path.from, &mut refusals);
+    let hashes = match (&authority, &calls) {
+        (Some(authority), Some(calls)) if authority.kind == "safe" => safe_hashes(
+            reports.inspection.chain_id,
+            authority.address,
+            calls,
+            options.safe.as_ref(),
+            &mut refusals,
+        ),
+        _ => Vec::new(),
+    };
+    let (Some(authority), Some([forward, back, forward_again]), true) =
+        (authority, calls, refusals.is_empty())
+    else {
+        return Err(ProposeError { refusals });
+    };
+    let mut proposal = Proposal {
+        proxy: reports.inspection.address,
+        chain_id: reports.inspection.chain_id,
+        blue: proxy.implementation.clone(),
+        green: reports.replay.green.clone(),
+        holder: path.holder,
+        slot: path.slot,
+        authority,
+        forward,
+        back,
+        forward_again,
+        steps: Vec::new(),
+        hashes,
+        preconditions: preconditions(reports.inspection, proxy, path, &reports.replay.green),
+        evidence: Evidence {
+            check: reports.check_digest,
+            replay: reports.replay_digest,
+            recording: reports.recording_digest,
+        },
+        expires: options.block.saturating_add(options.expires_in_blocks),
+    };
+    proposal.steps = words::steps(&proposal, path, &proposal.forward, &proposal.hashes);
+    Ok(proposal)
+}
+
+fn judge_check(check: &CheckReport, refusals: &mut Vec<Refusal>) {
+    let errors = check.findings.iter().filter(|f| f.blocks()).count();
+    // The findings count even if the verdict was edited.
+    if check.verdict != Verdict::Pass || errors > 0 {
+        refusals.push(Refusal::CheckNotPassed {
+            verdict: check.verdict,
+            errors,
+        });
+    }
+}
+
+fn judge_replay(replay: &ReplayReport, options: &Options<'_>, refusals: &mut Vec<Refusal>) {
+    let sum = &replay.summary;
+    let verdicts = [
+        sum.identical,
+        sum.gas_only,
+        sum.expected,
+        sum.changed,
+        sum.regressed,
+        sum.repaired,
+        sum.inconclusive,
+    ]
+    .iter()
+    .fold(0_u64, |total, count| total.saturating_add(*count));
+    if verdicts != sum.transactions {
+        refusals.push(Refusal::SummaryBroken {
+            verdicts,
+            transactions: sum.transactions,
+        });
+    }
+    if sum.changed > 0 || sum.regressed > 0 {
+        refusals.push(Refusal::ReplayDiverged {
+            changed: sum.changed,
+            regressed: sum.regressed,
+        });
+    }
+    if sum.inconclusive > options.allow_inconclusive {
+        refusals.push(Refusal::ReplayInconclusive {
+            inconclusive: sum.inconclusive,
+            transactions: sum.transactions,
+            allowed: options.allow_inconclusive,
+        });
+    }
+    if sum.transactions == sum.inconclusive {
+        refusals.push(Refusal::NothingReplayed);
+    }
+    if !replay.upgrade.status.is_success() {
+        refusals.push(Refusal::UpgradeFailed {
+            status: replay.upgrade.status,
+        });
+    }
+    let rollback = &replay.rollback;
+    let why = rollback.why.clone();
+    match (rollback.rehearsed, rollback.status) {
+        (true, Some(Status::Success)) => {
+            if rollback.forward_again_status != Some(Status::Success) {
+                refusals.push(Refusal::ForwardAgainFailed);
+            }
+        }
+        (true, _) => refusals.push(Refusal::RollbackFailed {
+            why: why.unwrap_or_else(|| "it reverted".into()),
+        }),
+        (false, _) => refusals.push(Refusal::RollbackNotRehearsed {
+            why: why.unwrap_or_else(|| "the replay does not say why".into()),
+        }),
+    }
+}
+
+fn judge_agreement(reports: &Reports<'_>, options: &Options<'_>, refusals: &mut Vec<Refusal>) {
+    let (replay, inspection) = (reports.replay, reports.inspection);
+    let mut compare = |what, replay: String, inspect: String| {
+        if replay != inspect {
+            refusals.push(Refusal::ReportsDisagree {
+                what,
+                replay,
+                inspect,
+            });
+        }
+    };
+    compare(
+        "the chain",
+        replay.chain_id.to_string(),
+        inspection.chain_id.to_string(),
+    );
+    compare(
+        "the proxy",
+        replay.proxy.to_string(),
+        inspection.address.to_string(),
+    );
+    if let Some(proxy) = &inspection.proxy {
+        let live = &proxy.implementation;
+        compare(
+            "blue",
+            replay.blue.address.to_string(),
+            live.address.to_string(),
+        );
+        compare(
+            "blue's code",
+            replay.blue.code_hash.to_string(),
+            live.code_hash.to_string(),
+        );
+        if replay.green.address == live.address {
+            refusals.push(Refusal::AlreadyGreen {
+                address: live.address,
+            });
+        }
+    }
+    let (checked, replayed) = (reports.check.green.code_hash, replay.green.code_hash);
+    if !is_same_code(checked, replayed, options.green_runtime.as_ref()) {
+        refusals.push(Refusal::GreenDiffers {
+            address: replay.green.address,
+            replayed,
+            checked,
+        });
+    }
+}
+
+fn proven_path<'a>(
+    inspection: &'a Inspection,
+    refusals: &mut Vec<Refusal>,
+) -> Option<(&'a ProxyFacts, &'a UpgradePath)> {
+    let address = inspection.address;
+    let Some(proxy) = &inspection.proxy else {
+        refusals.push(Refusal::NotAProxy { address });
+        return None;
+    };
+    let Some(upgrade) = &inspection.upgrade else {
+        refusals.push(Refusal::NoUpgrade { proxy: address });
+        return None;
+    };
+    if !upgrade.proven {
+        refusals.push(Refusal::PathNotProven {
+            proxy: address,
+            why: upgrade.why.clone().unwrap_or_else(|| "unknown".into()),
+        });
+    }
+    Some((proxy, &upgrade.path))
+}
+
+/// Forward, back and forward again, each the call the replay executed.
+fn calls(
+    reports: &Reports<'_>,
+    path: &UpgradePath,
+    proxy: &ProxyFacts,
+    initializer: &Bytes,
+    refusals: &mut Vec<Refusal>,
+) -> Option<[Call; 3]> {
+    let replay = reports.replay;
+    let (green, blue) = (replay.green.address, proxy.implementation.address);
+    let none = Bytes::new();
+    let Some(forward) = path.call(green, initializer) else {
+        refusals.push(Refusal::NoInitializer {
+            length: initializer.len(),
+        });
+        return None;
+    };
+    let (back, again) = (path.call(blue, &none)?, path.call(green, &none)?);
+    let mut compare = |call, proposed: &Bytes, executed: &Bytes| {
+        if proposed != executed {
+            refusals.push(Refusal::NotWhatWasExecuted {
+                call,
+                proposed: proposed.clone(),
+                executed: executed.clone(),
+            });
+        }
+    };
+    compare("forward", &forward.data, &replay.upgrade.data);
+    if replay.rollback.rehearsed {
+        compare("back", &back.data, &replay.rollback.back);
+        compare("forward_again", &again.data, &replay.rollback.forward_again);
+    }
+    for (what, executed, inspected) in [
+        ("who sends the upgrade", replay.upgrade.from, path.from),
+        ("who receives the upgrade", replay.upgrade.to, path.to),
+    ] {
+        if executed != inspected {
+            refusals.push(Refusal::ReportsDisagree {
+                what,
+                replay: executed.to_string(),
+                inspect: inspected.to_string(),
+            });
+        }
+    }
+    Some([forward, back, again])
+}
+
+/// The account the proxy obeys, if it is one that can be driven.
+fn authority(
+    inspection: &Inspection,
+    obeys: Address,
+    refusals: &mut Vec<Refusal>,
+) -> Option<Authority> {
+    let kind = kind_of(&inspection.controllers, obeys).unwrap_or("contract of unknown kind");
+    let kind = match kind {
+        "eoa" | "account" => "account",
+        "safe" => "safe",
+        other => {
+            refusals.push(Refusal::CannotDrive {
+                address: obeys,
+                kind: other.to_owned(),
+            });
+            return None;
+        }
+    };
+    Some(Authority {
+        kind: kind.to_owned(),
+        address: obeys,
+    })
+}
+
+fn kind_of(controllers: &[Controller], address: Address) -> Option<&str> {
+    // A worklist, because the tree comes from a file and may be deep.
+    let mut open: Vec<&Controller> = controllers.iter().collect();
+    while let Some(controller) = open.pop() {
+        if controller.address == address {
+            return Some(&controller.kind);
+        }
+        open.extend(&controller.members);
+    }
+    None
+}
+
+fn safe_hashes(
+    chain_id: u64,
+    safe: Address,
+    calls: &[Call; 3],
+    facts: Option<&SafeFacts>,
+    refusals: &mut Vec<Refusal>,
+) -> Vec<SafeHashes> {
+    let mut refuse = |refusal| {
+        refusals.push(refusal);
+        Vec::new()
+    };
+    let Some(facts) = facts else {
+        return refuse(Refusal::SafeFactsMissing { address: safe });
+    };
+    if facts.address != safe {
+        return refuse(Refusal::WrongSafe {
+            given: facts.address,
+            expected: safe,
+        });
+    }
+    let Some(family) = Family::of(&facts.version) else {
+        return refuse(Refusal::SafeVersion {
+            address: safe,
+            version: facts.version.clone(),
+        });
+    };
+    let computed = family.domain(chain_id, safe);
+    if let Some(found) = facts.domain_separator
+        && found != computed
+    {
+        return refuse(Refusal::SafeDomain {
+            address: safe,
+            found,
+            computed,
+        });
+    }
+    (0..)
+        .zip(calls)
+        .map(|(later, call)| {
+            let nonce = facts.nonce.saturating_add(later);
+            family.hashes(chain_id, safe, call, nonce)
+        })
+        .collect()
+}
+
+fn preconditions(
+    inspection: &Inspection,
+    proxy: &ProxyFacts,
+    path: &UpgradePath,
+    green: &CodeAt,
+) -> Vec<Precondition> {
+    let code = |at: &CodeAt| Precondition::CodeHash {
+        address: at.address,
+        expected: at.code_hash,
+    };
+    vec![
+        Precondition::ChainId {
+            expected: inspection.chain_id,
+        },
+        Precondition::Implementation {
+            holder: path.holder,
+            slot: path.slot,
+            expected: proxy.implementation.address,
+        },
+        code(&proxy.implementation),
+        code(green),
+    ]
+}

@@ -1,0 +1,63 @@
+//! The steps of a proposal, in words.
+
+use cutover_types::{Call, Proposal, upgrade::Verb};
+use cutover_types::{UpgradePath, proposal::SafeHashes};
+
+/// What to do, in order. `hashes` holds forward, back and forward again when a Safe acts.
+pub(crate) fn steps(
+    proposal: &Proposal,
+    path: &UpgradePath,
+    forward: &Call,
+    hashes: &[SafeHashes],
+) -> Vec<String> {
+    let carries_data = forward.data != proposal.forward_again.data;
+    let verb = if carries_data {
+        path.verb_with_data.unwrap_or(path.verb)
+    } else {
+        path.verb
+    };
+    let mut steps = vec![format!(
+        "read the proxy's slot again: {} must still run {} on chain {}",
+        proposal.proxy, proposal.blue.address, proposal.chain_id
+    )];
+    let call = format!(
+        "{} on {} with green {}{}",
+        verb.name(),
+        forward.to,
+        proposal.green.address,
+        if carries_data {
+            ", running the initializer"
+        } else {
+            ""
+        }
+    );
+    match hashes {
+        [first, back, ..] => {
+            steps.push(format!(
+                "owners of safe {} sign {} (nonce {}): {call}",
+                first.safe, first.safe_tx_hash, first.nonce
+            ));
+            steps.push(format!(
+                "owners also sign the way back, {} (nonce {}), and keep it",
+                back.safe_tx_hash, back.nonce
+            ));
+            steps.push("anyone sends execTransaction with the signatures".into());
+        }
+        _ => steps.push(format!("{} sends {call}", path.from)),
+    }
+    steps.push(format!(
+        "wait until the block is final, then read the slot: it must hold {}",
+        proposal.green.address
+    ));
+    if path.verb == Verb::BeaconUpgradeTo {
+        steps.push(format!(
+            "every proxy of beacon {} moves with this call, not only {}",
+            path.to, proposal.proxy
+        ));
+    }
+    steps.push(format!(
+        "to return: send the back call to {}; it points the proxy at {} again",
+        proposal.back.to, proposal.blue.address
+    ));
+    steps
+}
