@@ -1,2 +1,94 @@
-//! The `cutover` command.
-fn main() {}
+//! The `cutover` command: arguments, run folder, output, exit codes.
+
+mod commands;
+mod config;
+mod context;
+mod exit;
+mod output;
+mod progress;
+mod run_folder;
+mod signer;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use commands::Command;
+use context::{Context, Global};
+use exit::{Exit, Stop};
+use output::Output;
+use std::process::ExitCode;
+
+/// Upgrades proxy contracts the blue-green way.
+///
+/// Cutover runs the implementation that is live (blue) beside the candidate (green) on recorded
+/// transactions, checks storage layout and upgrade safety, and only then makes the upgrade, with
+/// the way back rehearsed.
+///
+/// One upgrade, from left to right: inspect, record, check, deploy, replay, propose, upgrade, and,
+/// if needed, rollback. Each step reads the files of the ones before it from the run folder and
+/// adds one.
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, after_help = exit::HELP, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let matches = Arguments::command().get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    let output = Output::new(arguments.global.json, arguments.global.color, arguments.global.quiet);
+    trace(&arguments.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.error(&format!("cannot start: {error}"), None);
+            return Exit::Unexpected.into();
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let context = Context::new(arguments.global, output)?;
+        tokio::select! {
+            outcome = arguments.command.run(&context) => outcome,
+            _ = tokio::signal::ctrl_c() => Err(exit::stop(Exit::Interrupted, "interrupted", context.interrupt_hint())),
+        }
+    });
+    // Blocking work that was interrupted is left behind: files are only ever replaced whole.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(report) => match report.downcast_ref::<Stop>() {
+            Some(stop) => {
+                output.error(&stop.message, stop.hint.as_deref());
+                stop.exit.into()
+            }
+            None => {
+                output.unexpected(&report);
+                Exit::Unexpected.into()
+            }
+        },
+    }
+}
+
+fn trace(global: &Global) {
+    let level = match global.verbose {
+        0 => "error",
+        1 => "cutover=info,cutover_chain=info,cutover_record=info,cutover_replay=info,cutover_rollout=info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CUTOVER_LOG").unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,141 @@
+//! `cutover check`: storage layout and upgrade safety.
+
+use crate::{
+    commands::code,
+    context::Context,
+    exit::{Exit, usage},
+};
+use clap::{Args, ValueEnum};
+use cutover_artifacts::{Code, Need};
+use cutover_check::{Kind, Options, Side, WaiverRule};
+use cutover_types::{Verdict, file::Inputs};
+use std::{collections::BTreeSet, path::PathBuf};
+
+/// Compare the storage of two implementations and look for unsafe code in the new one
+///
+/// Exits 0 when nothing blocks, 10 when something does, 14 when it cannot tell, for example because
+/// an artifact carries no storage layout.
+#[derive(Debug, Args)]
+#[command(after_long_help = code::HELP)]
+pub(crate) struct Check {
+    /// The implementation that is live
+    #[arg(long, value_name = "REF")]
+    blue: String,
+    /// The candidate
+    #[arg(long, value_name = "REF")]
+    green: String,
+    /// The kind of proxy green will run behind
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Option<KindArgument>,
+    /// The project both are compiled in
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The project blue is compiled in
+    #[arg(long, value_name = "DIR", conflicts_with = "blue_rev")]
+    blue_root: Option<PathBuf>,
+    /// The project green is compiled in
+    #[arg(long, value_name = "DIR")]
+    green_root: Option<PathBuf>,
+    /// Take blue from this git revision of the project
+    #[arg(long, value_name = "GITREV")]
+    blue_rev: Option<String>,
+    /// The compiler for blue
+    #[arg(long, value_name = "PATH")]
+    blue_solc: Option<PathBuf>,
+    /// The compiler for green
+    #[arg(long, value_name = "PATH")]
+    green_solc: Option<PathBuf>,
+    /// Do not apply a safety rule; may be given several times. A waiver in cutover.toml says who and why
+    #[arg(long, value_name = "RULE", num_args = 1..)]
+    unsafe_allow: Vec<String>,
+    /// A variable renamed in place is a note, not an error
+    #[arg(long)]
+    allow_renames: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KindArgument {
+    Transparent,
+    Uups,
+    Beacon,
+}
+
+impl From<KindArgument> for Kind {
+    fn from(kind: KindArgument) -> Self {
+        match kind {
+            KindArgument::Transparent => Self::Transparent,
+            KindArgument::Uups => Self::Uups,
+            KindArgument::Beacon => Self::Beacon,
+        }
+    }
+}
+
+impl Check {
+    pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
+        let root = context.root(self.root.as_deref());
+        let revision = match &self.blue_rev {
+            Some(revision) => Some(cutover_artifacts::Checkout::of(&root, revision).map_err(|error| usage(crate::exit::chain(&error), ""))?),
+            None => None,
+        };
+        let blue_root = match &revision {
+            Some(checkout) => checkout.root().to_path_buf(),
+            None => self.blue_root.clone().unwrap_or_else(|| root.clone()),
+        };
+        let green_root = self.green_root.clone().unwrap_or(root);
+        let progress = context.progress();
+        cutover_types::progress::Progress::start(&progress, "compiling", None);
+        let blue = code::load(context, &self.blue, blue_root, self.blue_solc.clone(), Need::ALL).await?;
+        let green = code::load(context, &self.green, green_root, self.green_solc.clone(), Need::ALL).await?;
+        drop(progress);
+
+        let options = Options {
+            kind: self.kind.map(Kind::from),
+            waivers: waivers(context),
+            today: today(),
+            unsafe_allow: self.unsafe_allow.iter().cloned().collect::<BTreeSet<_>>(),
+            allow_renames: self.allow_renames,
+        };
+        let report = cutover_check::check(&side(&blue), &side(&green), &options);
+        let inputs = Inputs::from([
+            ("blue".to_owned(), code::as_input(&blue)?),
+            ("green".to_owned(), code::as_input(&green)?),
+        ]);
+        context.run.write(&report, &inputs)?;
+        context.output.show("check", &inputs, &report, || cutover_report::check(&report, &context.style()))?;
+        Ok(match report.verdict {
+            Verdict::Pass => Exit::Ok,
+            Verdict::Blocked => Exit::CheckBlocked,
+            Verdict::Inconclusive => Exit::Inconclusive,
+        })
+    }
+}
+
+fn side(code: &Code) -> Side<'_> {
+    Side {
+        reference: &code.reference,
+        contract: code.contract.as_deref(),
+        layout: code.layout.as_ref(),
+        sources: code.sources.as_ref(),
+        runtime: code.runtime.as_ref(),
+        immutables: &code.immutables,
+        libraries: &code.unlinked,
+        missing: &code.missing,
+    }
+}
+
+fn waivers(context: &Context) -> Vec<WaiverRule> {
+    let rule = |waiver: &crate::config::Waiver| WaiverRule {
+        rule: waiver.rule.clone(),
+        contract: waiver.contract.clone(),
+        variable: waiver.variable.clone(),
+        by: waiver.by.clone(),
+        reason: waiver.reason.clone(),
+        expires: waiver.expires.clone(),
+    };
+    context.config.waiver.iter().map(rule).collect()
+}
+
+/// Today as `YYYY-MM-DD` (UTC): waivers expire by day.
+fn today() -> String {
+    humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string().chars().take(10).collect()
+}

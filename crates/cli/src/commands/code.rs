@@ -1,0 +1,73 @@
+//! Code references on the command line.
+
+use crate::{
+    context::{Context, chain_stop},
+    exit::{Exit, OrStop, chain, stop, usage},
+};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
+use cutover_artifacts::{ArtifactError, Code, LoadOptions, Need, Reference};
+use cutover_chain::Node;
+use cutover_types::{file::Input, json};
+use std::path::PathBuf;
+
+/// What a reference may be, for `--help`.
+pub(super) const HELP: &str = "\
+A code reference is one of:
+  Source.sol:Contract                 compiled in the project at --root
+  out/Token.sol/Token.json            an artifact (Foundry, Hardhat, Truffle)
+  build-info.json#Source.sol:Token    one contract of a build info
+  code:FILE                           runtime bytecode, hex or binary
+  0x…                                 an address on the chain";
+
+/// Loads the code a reference names, from disk or from the chain.
+pub(super) async fn load(context: &Context, text: &str, root: PathBuf, solc: Option<PathBuf>, need: Need) -> eyre::Result<Code> {
+    let reference = Reference::parse(text).or_stop(Exit::Usage, "")?;
+    if let Some(address) = reference.address() {
+        let node = context.node().await?;
+        let runtime = code_at(&node, address).await?;
+        return Ok(Code {
+            reference: text.to_owned(),
+            runtime: Some(runtime),
+            missing: vec![format!("{address} is bytecode on the chain: it has no layout and no source")],
+            ..Code::default()
+        });
+    }
+    let options = LoadOptions { root, solc, need };
+    // The compiler runs as a child process and takes seconds.
+    tokio::task::spawn_blocking(move || cutover_artifacts::load(&reference, &options)).await?.map_err(refused)
+}
+
+/// The code at an address; an address without code is refused.
+pub(super) async fn code_at(node: &Node, address: Address) -> eyre::Result<Bytes> {
+    let code: Bytes = node
+        .call("eth_getCode", serde_json::json!([address, "latest"]))
+        .await
+        .map_err(|error| chain_stop(&error))?;
+    if code.is_empty() {
+        return Err(usage(format!("there is no code at {address}"), "check the address and the chain"));
+    }
+    Ok(code)
+}
+
+fn refused(error: ArtifactError) -> eyre::Report {
+    match &error {
+        ArtifactError::NoLayout { .. } => stop(Exit::Inconclusive, chain(&error), ""),
+        _ => usage(chain(&error), ""),
+    }
+}
+
+/// What was loaded, as an input of a report.
+pub(super) fn as_input(code: &Code) -> eyre::Result<Input> {
+    Ok(Input { digest: json::digest(&(&code.contract, &code.creation, &code.runtime, &code.layout))?, file: None })
+}
+
+/// Keccak-256 of runtime code with immutables zeroed.
+pub(super) fn masked_hash(runtime: &[u8], code: &Code) -> B256 {
+    let mut runtime = runtime.to_vec();
+    for range in &code.immutables {
+        if let Some(hole) = runtime.get_mut(range.clone()) {
+            hole.fill(0);
+        }
+    }
+    keccak256(runtime)
+}
