@@ -89,6 +89,42 @@ pub trait State: Send + Sync {
     fn block_hash(&self, number: u64) -> Result<B256, Missing>;
 }
 
+impl<T: State + ?Sized> State for &T {
+    fn account(&self, address: Address) -> Result<Account, Missing> {
+        (**self).account(address)
+    }
+
+    fn code(&self, hash: B256) -> Result<Bytes, Missing> {
+        (**self).code(hash)
+    }
+
+    fn storage(&self, address: Address, slot: B256) -> Result<U256, Missing> {
+        (**self).storage(address, slot)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, Missing> {
+        (**self).block_hash(number)
+    }
+}
+
+impl<T: State + ?Sized> State for std::sync::Arc<T> {
+    fn account(&self, address: Address) -> Result<Account, Missing> {
+        (**self).account(address)
+    }
+
+    fn code(&self, hash: B256) -> Result<Bytes, Missing> {
+        (**self).code(hash)
+    }
+
+    fn storage(&self, address: Address, slot: B256) -> Result<U256, Missing> {
+        (**self).storage(address, slot)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, Missing> {
+        (**self).block_hash(number)
+    }
+}
+
 /// State held in memory, as recordings store it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,0 +1,308 @@
+//! A state as revm reads it, and what has been committed over it.
+
+use crate::{
+    changes::{Changed, Layer},
+    codes,
+    error::Fault,
+    touched::Touched,
+};
+use alloy_primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, U256,
+    map::{AddressMap, B256Map, HashMap, U256Map},
+};
+use cutover_types::{Account, AccountDiff, Change, Missing, State, StateDiff};
+use revm::{
+    Database,
+    state::{Account as Touch, AccountInfo, Bytecode, EvmState},
+};
+use std::collections::BTreeSet;
+
+/// What stands in for the balance of an account nobody knows.
+const PLENTY: U256 = U256::from_limbs([0, 0, 1, 0]);
+
+/// A state and what has been committed over it, keeping what was read.
+pub(crate) struct Store<'a> {
+    base: &'a dyn State,
+    accounts: AddressMap<Entry>,
+    codes: B256Map<Bytecode>,
+    hashes: HashMap<u64, B256>,
+    touched: Touched,
+    /// Keys answered with placeholders; `None` when an unknown key is an error.
+    guessed: Option<BTreeSet<Missing>>,
+}
+
+struct Entry {
+    account: Account,
+    /// Created or destroyed here: slots not listed are zero.
+    fresh: bool,
+    slots: U256Map<U256>,
+}
+
+impl<'a> Store<'a> {
+    pub(crate) fn new(base: &'a dyn State) -> Self {
+        Self {
+            base,
+            accounts: AddressMap::default(),
+            codes: B256Map::default(),
+            hashes: HashMap::default(),
+            touched: Touched::default(),
+            guessed: None,
+        }
+    }
+
+    /// Answers unknown keys with placeholders and notes them: to find out what a run wants, never
+    /// for a result.
+    pub(crate) fn guessing(base: &'a dyn State) -> Self {
+        Self {
+            guessed: Some(BTreeSet::new()),
+            ..Self::new(base)
+        }
+    }
+
+    pub(crate) fn base(&self) -> &'a dyn State {
+        self.base
+    }
+
+    pub(crate) fn touched(&self) -> &Touched {
+        &self.touched
+    }
+
+    pub(crate) fn into_guessed(self) -> BTreeSet<Missing> {
+        self.guessed.unwrap_or_default()
+    }
+
+    /// Notes that a run wants this account, though it may stop before it reads it.
+    pub(crate) fn want(&mut self, address: Address) {
+        let _ = self.entry(address);
+    }
+
+    /// The account, to be put otherwise for the length of one call.
+    pub(crate) fn account_mut(&mut self, address: Address) -> Result<&mut Account, Fault> {
+        self.entry(address).map(|entry| &mut entry.account)
+    }
+
+    /// Takes the account as absent when nobody knows it.
+    pub(crate) fn assume(&mut self, address: Address) {
+        if self.base.account(address).is_err() {
+            self.accounts.entry(address).or_insert_with(|| Entry {
+                account: Account::default(),
+                fresh: false,
+                slots: U256Map::default(),
+            });
+        }
+    }
+
+    fn entry(&mut self, address: Address) -> Result<&mut Entry, Fault> {
+        use alloy_primitives::map::Entry::{Occupied, Vacant};
+        match self.accounts.entry(address) {
+            Occupied(entry) => Ok(entry.into_mut()),
+            Vacant(vacant) => {
+                let account = match (self.base.account(address), &mut self.guessed) {
+                    (Ok(account), _) => account,
+                    (Err(missing), Some(guessed)) => {
+                        guessed.insert(missing);
+                        Account {
+                            balance: PLENTY,
+                            ..Account::default()
+                        }
+                    }
+                    (Err(missing), None) => return Err(missing.into()),
+                };
+                self.touched.accounts.insert(address);
+                Ok(vacant.insert(Entry {
+                    account,
+                    fresh: false,
+                    slots: U256Map::default(),
+                }))
+            }
+        }
+    }
+
+    fn raw_code(&mut self, hash: B256) -> Bytes {
+        self.code_by_hash(hash)
+            .map_or_else(|_| Bytes::new(), |code| code.original_bytes())
+    }
+
+    /// Takes over what an execution left and says what that changed.
+    pub(crate) fn commit(&mut self, state: EvmState) -> (StateDiff, Layer) {
+        let mut diff = StateDiff::new();
+        let mut layer = Layer::default();
+        for (address, touch) in state {
+            if touch.is_touched() {
+                self.commit_account(address, &touch, &mut diff, &mut layer);
+            }
+        }
+        (diff, layer)
+    }
+
+    fn commit_account(
+        &mut self,
+        address: Address,
+        touch: &Touch,
+        diff: &mut StateDiff,
+        layer: &mut Layer,
+    ) {
+        let Ok(entry) = self.entry(address) else {
+            // Nothing is touched that was not loaded from here before.
+            return;
+        };
+        let gone = touch.is_selfdestructed();
+        let created = touch.is_created() && !gone;
+        let before = entry.account.clone();
+        let after = if gone {
+            Account::default()
+        } else {
+            account_of(&touch.info)
+        };
+        let fresh = created || gone;
+        let mut changed = Changed {
+            account: after.clone(),
+            fresh,
+            slots: B256Map::default(),
+        };
+        let mut account_diff = AccountDiff {
+            created,
+            destroyed: gone && !before.is_empty(),
+            ..AccountDiff::default()
+        };
+        entry.account = after.clone();
+        if fresh {
+            entry.fresh = true;
+            entry.slots.clear();
+        }
+        if !gone {
+            for (slot, value) in touch.changed_storage_slots() {
+                let key = B256::from(*slot);
+                entry.slots.insert(*slot, value.present_value());
+                changed.slots.insert(key, value.present_value());
+                account_diff.storage.insert(
+                    key,
+                    Change {
+                        before: value.original_value(),
+                        after: value.present_value(),
+                    },
+                );
+            }
+        }
+        account_diff.balance = change(before.balance, after.balance);
+        account_diff.nonce = change(before.nonce, after.nonce);
+        if before.code_hash != after.code_hash {
+            let code = match &touch.info.code {
+                Some(code) if !gone => code.clone(),
+                _ => Bytecode::default(),
+            };
+            let raw = code.original_bytes();
+            if !raw.is_empty() {
+                layer.codes.insert(after.code_hash, raw.clone());
+                self.codes.insert(after.code_hash, code);
+            }
+            let old = self.raw_code(before.code_hash);
+            account_diff.code = change(old, raw);
+        }
+        if !account_diff.is_empty() {
+            layer.accounts.insert(address, changed);
+            diff.insert(address, account_diff);
+        }
+    }
+}
+
+fn change<T: PartialEq>(before: T, after: T) -> Option<Change<T>> {
+    (before != after).then_some(Change { before, after })
+}
+
+fn account_of(info: &AccountInfo) -> Account {
+    Account {
+        nonce: info.nonce,
+        balance: info.balance,
+        code_hash: if info.code_hash.is_zero() {
+            KECCAK256_EMPTY
+        } else {
+            info.code_hash
+        },
+    }
+}
+
+impl Database for Store<'_> {
+    type Error = Fault;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Fault> {
+        let account = &self.entry(address)?.account;
+        if account.is_empty() {
+            return Ok(None);
+        }
+        let info = AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            account_id: None,
+            code: None,
+        };
+        Ok(Some(if account.has_code() {
+            info
+        } else {
+            info.with_code(Bytecode::default())
+        }))
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Fault> {
+        if hash == KECCAK256_EMPTY || hash.is_zero() {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.codes.get(&hash) {
+            return Ok(code.clone());
+        }
+        let code = match (self.base.code(hash), &mut self.guessed) {
+            (Ok(raw), _) => codes::analysed(hash, raw)?,
+            (Err(missing), Some(guessed)) => {
+                guessed.insert(missing);
+                Bytecode::default()
+            }
+            (Err(missing), None) => return Err(missing.into()),
+        };
+        self.touched.codes.insert(hash);
+        self.codes.insert(hash, code.clone());
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Fault> {
+        let base = self.base;
+        let entry = self.entry(address)?;
+        if let Some(value) = entry.slots.get(&slot) {
+            return Ok(*value);
+        }
+        if entry.fresh {
+            return Ok(U256::ZERO);
+        }
+        let key = B256::from(slot);
+        let value = match (base.storage(address, key), &mut self.guessed) {
+            (Ok(value), _) => value,
+            (Err(missing), Some(guessed)) => {
+                guessed.insert(missing);
+                U256::ZERO
+            }
+            (Err(missing), None) => return Err(missing.into()),
+        };
+        self.touched.slots.entry(address).or_default().insert(key);
+        if let Some(entry) = self.accounts.get_mut(&address) {
+            entry.slots.insert(slot, value);
+        }
+        Ok(value)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Fault> {
+        if let Some(hash) = self.hashes.get(&number) {
+            return Ok(*hash);
+        }
+        let hash = match (self.base.block_hash(number), &mut self.guessed) {
+            (Ok(hash), _) => hash,
+            (Err(missing), Some(guessed)) => {
+                guessed.insert(missing);
+                B256::ZERO
+            }
+            (Err(missing), None) => return Err(missing.into()),
+        };
+        self.touched.block_hashes.insert(number);
+        self.hashes.insert(number, hash);
+        Ok(hash)
+    }
+}
