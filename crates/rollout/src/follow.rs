@@ -1,0 +1,352 @@
+//! From broadcast to finality, through reorgs.
+
+use crate::{
+    Finality, RolloutError, Step,
+    attempts::{Attempt, Attempts},
+    error::Reading as _,
+    preflight::Move,
+    reads::{self, At},
+    run::Rollout,
+    send,
+};
+use cutover_types::{
+    inspection::BlockId,
+    rollout::{Event, Progression, Receipt},
+};
+use std::time::Instant;
+
+/// How many looks between two sends of a transaction that does not show up.
+const RESEND_EVERY: u32 = 8;
+
+/// Follows `attempt`, and whatever went before it, until its block is settled.
+pub(crate) async fn follow(
+    run: &mut Rollout<'_>,
+    going: &Move,
+    attempt: Attempt,
+) -> Result<Receipt, RolloutError> {
+    let began = Instant::now();
+    let mut attempt = attempt;
+    let mut looks = 0_u32;
+    let mut told = None;
+    let result = loop {
+        look(run, going, &mut attempt, looks).await?;
+        if attempt.block != told {
+            told = attempt.block;
+            tell(run, &attempt);
+        }
+        if let Some(block) = attempt.block
+            && settled(run).await?.is_some_and(|at| at >= block.number)
+            && let Some(receipt) = settle(run, going, &mut attempt, block).await?
+        {
+            break receipt;
+        }
+        if let Some(patience) = run.options.patience
+            && began.elapsed() >= patience
+        {
+            return Err(RolloutError::StillPending {
+                hash: attempt.hash,
+                seconds: began.elapsed().as_secs(),
+            });
+        }
+        tokio::time::sleep(run.options.poll).await;
+        looks = looks.wrapping_add(1);
+    };
+    run.progress.finish();
+    Ok(result)
+}
+
+/// One look at every open transaction, in the order they must be included.
+async fn look(
+    run: &mut Rollout<'_>,
+    going: &Move,
+    goal: &mut Attempt,
+    looks: u32,
+) -> Result<(), RolloutError> {
+    for mut open in Attempts::of(run.journal.entries()).open() {
+        let was = open.state;
+        observe(run, &mut open).await?;
+        let is_lost = open.is_open() && open.block.is_none();
+        let is_due = looks % RESEND_EVERY == RESEND_EVERY - 1;
+        if is_lost && (was == Progression::Included || is_due) {
+            resend(run, &open).await?;
+        }
+        if open.hash != goal.hash {
+            continue;
+        }
+        if open.state == Progression::Abandoned {
+            return Err(RolloutError::Replaced {
+                hash: open.hash,
+                from: open.from,
+                nonce: open.nonce,
+            });
+        }
+        let is_new = open.block != goal.block;
+        *goal = open;
+        if let (true, true, Some(block)) = (is_new, goal.success, goal.block) {
+            must_have_moved(run, going, goal, block).await?;
+        }
+    }
+    Ok(())
+}
+
+fn tell(run: &Rollout<'_>, attempt: &Attempt) {
+    match attempt.block {
+        Some(block) if attempt.success => run.progress.start(
+            &format!("in block {}, waiting until it is final", block.number),
+            None,
+        ),
+        Some(block) => run.progress.warn(&format!(
+            "transaction {} failed in block {}; waiting until that is final",
+            attempt.hash, block.number
+        )),
+        None => run.progress.warn(&format!(
+            "the block of transaction {} is gone: the same bytes were sent again",
+            attempt.hash
+        )),
+    }
+}
+
+/// Brings one transaction up to date with the chain, and the journal with it.
+pub(crate) async fn observe(
+    run: &mut Rollout<'_>,
+    attempt: &mut Attempt,
+) -> Result<(), RolloutError> {
+    let seen = reads::receipt(run.node, attempt.hash)
+        .await
+        .reading("the receipt")?;
+    // A receipt only counts if its block is the one the chain has at that height.
+    let seen = match seen {
+        Some(seen) if is_canonical(run, seen.block()).await? => Some(seen),
+        _ => None,
+    };
+    if let Some(old) = attempt.block {
+        match &seen {
+            Some(seen) if seen.block() == old => return Ok(()),
+            // The node has the block and not the receipt: it is catching up.
+            None if is_canonical(run, old).await? => return Ok(()),
+            _ => {}
+        }
+        run.journal.append(Event::Reorged {
+            hash: attempt.hash,
+            block: old.number,
+            block_hash: old.hash,
+        })?;
+        attempt.state = Progression::Broadcast;
+        attempt.block = None;
+        attempt.success = false;
+    }
+    let Some(seen) = seen else {
+        return abandon_if_replaced(run, attempt).await;
+    };
+    run.at(Step::InclusionSeen)?;
+    let block = seen.block();
+    run.journal.append(Event::Included {
+        hash: attempt.hash,
+        block: block.number,
+        block_hash: block.hash,
+        success: seen.success(),
+    })?;
+    attempt.state = Progression::Included;
+    attempt.block = Some(block);
+    attempt.success = seen.success();
+    run.at(Step::IncludedWritten)
+}
+
+async fn is_canonical(run: &Rollout<'_>, block: BlockId) -> Result<bool, RolloutError> {
+    let hash = reads::hash_at(run.node, block.number)
+        .await
+        .reading("the block of the transaction")?;
+    Ok(hash == Some(block.hash))
+}
+
+/// Gives a transaction up only when its nonce is used in a settled block and it is in none.
+async fn abandon_if_replaced(
+    run: &mut Rollout<'_>,
+    attempt: &mut Attempt,
+) -> Result<(), RolloutError> {
+    let Some(at) = settled(run).await? else {
+        return Ok(());
+    };
+    let next = reads::nonce(run.node, attempt.from, At::Number(at))
+        .await
+        .reading("the sender's nonce")?;
+    if next <= attempt.nonce {
+        return Ok(());
+    }
+    // Asked again after the nonce: the transaction may have used it itself in the meantime.
+    let receipt = reads::receipt(run.node, attempt.hash)
+        .await
+        .reading("the receipt")?;
+    if receipt.is_some() {
+        return Ok(());
+    }
+    run.journal.append(Event::Abandoned {
+        hash: attempt.hash,
+        why: format!(
+            "nonce {} was used by another transaction by block {at}",
+            attempt.nonce
+        ),
+    })?;
+    attempt.state = Progression::Abandoned;
+    Ok(())
+}
+
+/// The same bytes again. A refusal is only told: the next look says where things stand.
+async fn resend(run: &Rollout<'_>, attempt: &Attempt) -> Result<(), RolloutError> {
+    let answer = send::broadcast(run.node, attempt.hash, &attempt.raw)
+        .await
+        .reading("whether the node took the transaction")?;
+    if let send::Answer::Refused(detail) = answer {
+        run.progress.warn(&format!(
+            "the node refuses transaction {}: {detail}",
+            attempt.hash
+        ));
+    }
+    Ok(())
+}
+
+/// Status 1 is not success: the slot must hold the goal in the block the transaction is in.
+async fn must_have_moved(
+    run: &Rollout<'_>,
+    going: &Move,
+    attempt: &Attempt,
+    block: BlockId,
+) -> Result<(), RolloutError> {
+    let at = At::Number(block.number);
+    let found = reads::implementation(run.node, going.holder, going.slot, at)
+        .await
+        .reading("the implementation slot")?;
+    // A reorg between the two reads answers for another block: the next look will tell.
+    if found == going.arrive.address || !is_canonical(run, block).await? {
+        return Ok(());
+    }
+    Err(RolloutError::SlotNotMoved {
+        hash: attempt.hash,
+        block: block.number,
+        holder: going.holder,
+        expected: going.arrive.address,
+        found,
+    })
+}
+
+/// The newest settled block, if there is one.
+pub(crate) async fn settled(run: &Rollout<'_>) -> Result<Option<u64>, RolloutError> {
+    match run.options.finality {
+        Finality::Finalized => reads::finalized(run.node)
+            .await
+            .reading("the newest final block"),
+        Finality::Confirmations(depth) => {
+            let head = reads::head(run.node).await.reading("the newest block")?;
+            Ok(head.id.number.checked_sub(depth))
+        }
+    }
+}
+
+/// Closes the transaction; `None` when its block turned out to be gone.
+async fn settle(
+    run: &mut Rollout<'_>,
+    going: &Move,
+    attempt: &mut Attempt,
+    block: BlockId,
+) -> Result<Option<Receipt>, RolloutError> {
+    let seen = reads::receipt(run.node, attempt.hash)
+        .await
+        .reading("the receipt")?;
+    let Some(seen) = seen.filter(|seen| seen.block() == block) else {
+        return Ok(None);
+    };
+    if !is_canonical(run, block).await? {
+        return Ok(None);
+    }
+    run.at(Step::FinalitySeen)?;
+    if !seen.success() {
+        run.journal.append(Event::Abandoned {
+            hash: attempt.hash,
+            why: format!("it failed in final block {}", block.number),
+        })?;
+        return Err(RolloutError::Failed {
+            hash: attempt.hash,
+            block: block.number,
+        });
+    }
+    close_earlier(run, going, attempt).await?;
+    let (holder, slot) = (going.holder, going.slot);
+    let then = reads::implementation(run.node, holder, slot, At::Number(block.number))
+        .await
+        .reading("the implementation slot")?;
+    if then != going.arrive.address {
+        run.journal.append(Event::Abandoned {
+            hash: attempt.hash,
+            why: format!(
+                "it succeeded in final block {} and did nothing",
+                block.number
+            ),
+        })?;
+        return Err(RolloutError::SlotNotMoved {
+            hash: attempt.hash,
+            block: block.number,
+            holder,
+            expected: going.arrive.address,
+            found: then,
+        });
+    }
+    let now = reads::implementation(run.node, holder, slot, At::Latest)
+        .await
+        .reading("the implementation slot")?;
+    run.journal.append(Event::Finalized {
+        hash: attempt.hash,
+        block: block.number,
+        direction: going.direction,
+        implementation: now,
+    })?;
+    run.at(Step::FinalizedWritten)?;
+    let mut notes = Vec::new();
+    if now != then {
+        notes.push(format!("the slot moved again since: it holds {now}"));
+    }
+    Ok(Some(Receipt {
+        direction: going.direction,
+        proxy: going.proxy,
+        chain_id: going.chain_id,
+        transaction: Some(attempt.hash),
+        block: Some(block),
+        gas_used: Some(seen.gas_used()),
+        implementation: now,
+        is_final: true,
+        notes,
+    }))
+}
+
+/// What went before is at least as deep: it is settled too.
+async fn close_earlier(
+    run: &mut Rollout<'_>,
+    going: &Move,
+    goal: &Attempt,
+) -> Result<(), RolloutError> {
+    for earlier in Attempts::of(run.journal.entries()).open() {
+        let Some(block) = earlier.block.filter(|_| earlier.hash != goal.hash) else {
+            continue;
+        };
+        if goal.block.is_none_or(|goal| goal.number < block.number) {
+            continue;
+        }
+        if !earlier.success {
+            run.journal.append(Event::Abandoned {
+                hash: earlier.hash,
+                why: format!("it failed in final block {}", block.number),
+            })?;
+            continue;
+        }
+        let at = At::Number(block.number);
+        let implementation = reads::implementation(run.node, going.holder, going.slot, at)
+            .await
+            .reading("the implementation slot")?;
+        run.journal.append(Event::Finalized {
+            hash: earlier.hash,
+            block: block.number,
+            direction: earlier.direction,
+            implementation,
+        })?;
+    }
+    Ok(())
+}

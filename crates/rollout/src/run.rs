@@ -1,0 +1,332 @@
+//! A run in either direction.
+
+use crate::{
+    Checkpoints, Current, Journal, PreflightError, RolloutError, Signer, Step,
+    attempts::{Attempt, Attempts},
+    error::Reading as _,
+    follow,
+    preflight::{self, Move, Ready},
+    reads::{self, At},
+    send::{self, Answer},
+};
+use alloy_primitives::B256;
+use cutover_chain::Node;
+use cutover_types::{
+    Call, Proposal,
+    progress::Progress,
+    rollout::{Direction, Event, Progression, Receipt, RollbackPointer},
+};
+use std::time::Duration;
+
+/// When a block counts as settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Finality {
+    /// When the chain says so.
+    #[default]
+    Finalized,
+    /// When so many blocks lie over it: for chains without finality.
+    Confirmations(u64),
+}
+
+/// What the user decides.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When a block counts as settled.
+    pub finality: Finality,
+    /// How long between two looks at the chain.
+    pub poll: Duration,
+    /// How long to follow a transaction; `None` for as long as it takes.
+    pub patience: Option<Duration>,
+    /// Highest fee per gas in wei.
+    pub max_fee: Option<u128>,
+    /// The call that carries the proposal's call, when a contract controls the proxy: a Safe's
+    /// `execTransaction` with its signatures.
+    pub through: Option<Call>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            finality: Finality::Finalized,
+            poll: Duration::from_secs(4),
+            patience: None,
+            max_fee: None,
+            through: None,
+        }
+    }
+}
+
+/// What a run works with.
+pub struct Rollout<'a> {
+    /// The node.
+    pub node: &'a Node,
+    /// Who signs.
+    pub signer: &'a Signer,
+    /// The journal, open for writing.
+    pub journal: &'a mut Journal,
+    /// Told what happens.
+    pub progress: &'a dyn Progress,
+    /// Told about every step; [`crate::Uninterrupted`] outside tests.
+    pub checkpoints: &'a dyn Checkpoints,
+    /// What the user decides.
+    pub options: &'a Options,
+}
+
+impl Rollout<'_> {
+    pub(crate) fn at(&self, step: Step) -> Result<(), RolloutError> {
+        if self.checkpoints.reached(step) {
+            Ok(())
+        } else {
+            Err(RolloutError::Stopped(step))
+        }
+    }
+}
+
+/// Points the proxy at green and follows the transaction until its block is final.
+///
+/// An upgrade that was interrupted is resumed: what was signed is sent again, nothing is signed twice.
+/// After a rollback the proposal's `forward_again` is sent, because initializers must not run twice.
+///
+/// # Errors
+/// Every refusal of the preflight, or why the transaction did not do what it should.
+pub async fn upgrade(
+    mut run: Rollout<'_>,
+    proposal: &Proposal,
+    proposal_digest: B256,
+    current: &Current<'_>,
+) -> Result<Receipt, RolloutError> {
+    let attempts = Attempts::of(run.journal.entries());
+    let going = Move::forward(proposal, attempts.last_move().is_some());
+    let pointer = pointer(proposal);
+    if let Some(attempt) = start(&mut run, &going).await? {
+        return follow::follow(&mut run, &going, attempt).await;
+    }
+    if let Some(receipt) = nothing_to_do(&run, &going).await? {
+        return Ok(receipt);
+    }
+    let mut refusals = Vec::new();
+    preflight::judge_reports(proposal, current, &mut refusals);
+    preflight::judge_expiry(run.node, proposal, &mut refusals).await;
+    preflight::judge_preconditions(run.node, proposal, &mut refusals).await;
+    let attempt = send_new(&mut run, &going, Some((pointer, proposal_digest)), refusals).await?;
+    follow::follow(&mut run, &going, attempt).await
+}
+
+/// Points the proxy back at blue by the pointer in the journal, the same way.
+///
+/// # Errors
+/// As [`upgrade`]; also when the journal holds no pointer.
+pub async fn rollback(mut run: Rollout<'_>) -> Result<Receipt, RolloutError> {
+    let attempts = Attempts::of(run.journal.entries());
+    let pointer = attempts.pointer.ok_or(RolloutError::NoPointer)?;
+    let going = Move::back(&pointer);
+    if let Some(attempt) = start(&mut run, &going).await? {
+        return follow::follow(&mut run, &going, attempt).await;
+    }
+    if let Some(receipt) = nothing_to_do(&run, &going).await? {
+        return Ok(receipt);
+    }
+    let attempt = send_new(&mut run, &going, None, Vec::new()).await?;
+    follow::follow(&mut run, &going, attempt).await
+}
+
+/// Everything needed to return, from the proposal.
+pub(crate) fn pointer(proposal: &Proposal) -> RollbackPointer {
+    RollbackPointer {
+        proxy: proposal.proxy,
+        chain_id: proposal.chain_id,
+        holder: proposal.holder,
+        slot: proposal.slot,
+        blue: proposal.blue.clone(),
+        green: proposal.green.clone(),
+        from: proposal.authority.address,
+        back: proposal.back.clone(),
+        forward_again: proposal.forward_again.clone(),
+    }
+}
+
+/// Checks that node and journal are about this proxy; gives the transaction to resume, if any.
+async fn start(run: &mut Rollout<'_>, going: &Move) -> Result<Option<Attempt>, RolloutError> {
+    run.at(Step::Opened)?;
+    let mut refusals = Vec::new();
+    preflight::judge_chain_id(run.node, going.chain_id, &mut refusals).await;
+    if !refusals.is_empty() {
+        return Err(RolloutError::Refused(refusals));
+    }
+    let attempts = Attempts::of(run.journal.entries());
+    if let Some(pointer) = &attempts.pointer
+        && (pointer.proxy, pointer.chain_id) != (going.proxy, going.chain_id)
+    {
+        return Err(RolloutError::OtherJournal {
+            journal: pointer.proxy,
+            journal_chain: pointer.chain_id,
+            asked: going.proxy,
+            asked_chain: going.chain_id,
+        });
+    }
+    let open = attempts.open();
+    // Whatever goes the other way must at least be in a block: otherwise it could undo this run.
+    for mut other in open
+        .iter()
+        .filter(|a| a.direction != going.direction)
+        .cloned()
+    {
+        follow::observe(run, &mut other).await?;
+        if other.is_open() && other.state != Progression::Included {
+            return Err(RolloutError::Unsettled {
+                hash: other.hash,
+                direction: other.direction,
+            });
+        }
+    }
+    let Some(attempt) = open.into_iter().rfind(|a| a.direction == going.direction) else {
+        return Ok(None);
+    };
+    resume(run, going, attempt).await.map(Some)
+}
+
+/// Takes up a transaction that was signed before.
+async fn resume(
+    run: &mut Rollout<'_>,
+    going: &Move,
+    mut attempt: Attempt,
+) -> Result<Attempt, RolloutError> {
+    run.progress.warn(&format!(
+        "resuming transaction {}, signed before with nonce {}",
+        attempt.hash, attempt.nonce
+    ));
+    follow::observe(run, &mut attempt).await?;
+    if !attempt.is_open() {
+        return Err(RolloutError::Replaced {
+            hash: attempt.hash,
+            from: attempt.from,
+            nonce: attempt.nonce,
+        });
+    }
+    if attempt.state == Progression::Included {
+        return Ok(attempt);
+    }
+    // Time passed since it was signed: it is only sent again if it still does what was agreed.
+    let mut refusals = Vec::new();
+    preflight::judge_place(run.node, going, &mut refusals).await;
+    if !refusals.is_empty() {
+        // It may have been included between the two looks.
+        follow::observe(run, &mut attempt).await?;
+        if attempt.state == Progression::Included {
+            return Ok(attempt);
+        }
+        return Err(RolloutError::Refused(refusals));
+    }
+    broadcast(run, &mut attempt).await?;
+    Ok(attempt)
+}
+
+/// A receipt without transaction when the slot holds the goal already.
+async fn nothing_to_do(run: &Rollout<'_>, going: &Move) -> Result<Option<Receipt>, RolloutError> {
+    let found = reads::implementation(run.node, going.holder, going.slot, At::Latest)
+        .await
+        .reading("the implementation slot")?;
+    if found != going.arrive.address {
+        return Ok(None);
+    }
+    let mut notes = vec![format!("the proxy runs {found} already: nothing was sent")];
+    let attempts = Attempts::of(run.journal.entries());
+    if attempts.last_move() != Some(going.direction) {
+        notes.push("no transaction of this journal did that".into());
+    }
+    Ok(Some(Receipt {
+        direction: going.direction,
+        proxy: going.proxy,
+        chain_id: going.chain_id,
+        transaction: None,
+        block: None,
+        gas_used: None,
+        implementation: found,
+        is_final: is_settled(run, going).await?,
+        notes,
+    }))
+}
+
+async fn is_settled(run: &Rollout<'_>, going: &Move) -> Result<bool, RolloutError> {
+    let Some(settled) = follow::settled(run).await? else {
+        return Ok(false);
+    };
+    let at = At::Number(settled);
+    let found = reads::implementation(run.node, going.holder, going.slot, at).await;
+    Ok(found.is_ok_and(|found| found == going.arrive.address))
+}
+
+/// Preflight, pointer, signature, broadcast: each on disk before the next.
+async fn send_new(
+    run: &mut Rollout<'_>,
+    going: &Move,
+    pointer: Option<(RollbackPointer, B256)>,
+    mut refusals: Vec<PreflightError>,
+) -> Result<Attempt, RolloutError> {
+    let signer = run.signer.address();
+    let ready: Ready =
+        preflight::judge_chain(run.node, going, signer, run.options, &mut refusals).await;
+    if !refusals.is_empty() {
+        return Err(RolloutError::Refused(refusals));
+    }
+    run.at(Step::PreflightPassed)?;
+    if let Some((pointer, proposal)) = pointer
+        && Attempts::of(run.journal.entries()).pointer.as_ref() != Some(&pointer)
+    {
+        let pointer = Box::new(pointer);
+        run.journal.append(Event::Pointer { pointer, proposal })?;
+    }
+    run.at(Step::PointerWritten)?;
+    let call = run.options.through.as_ref().unwrap_or(&going.call);
+    let signed = send::sign(run.signer, going.chain_id, call, &ready).await?;
+    run.at(Step::Signed)?;
+    run.journal.append(Event::Signed {
+        direction: going.direction,
+        hash: signed.hash,
+        from: signer,
+        nonce: ready.nonce,
+        raw: signed.raw.clone(),
+    })?;
+    run.at(Step::SignedWritten)?;
+    let mut attempt = Attempt {
+        direction: going.direction,
+        hash: signed.hash,
+        from: signer,
+        nonce: ready.nonce,
+        raw: signed.raw,
+        state: Progression::Signed,
+        block: None,
+        success: false,
+    };
+    broadcast(run, &mut attempt).await?;
+    Ok(attempt)
+}
+
+/// Hands a written-down transaction to the node.
+async fn broadcast(run: &mut Rollout<'_>, attempt: &mut Attempt) -> Result<(), RolloutError> {
+    let answer = send::broadcast(run.node, attempt.hash, &attempt.raw)
+        .await
+        .reading("whether the node took the transaction")?;
+    if let Answer::Refused(detail) = answer {
+        return Err(RolloutError::NotAccepted {
+            hash: attempt.hash,
+            detail,
+        });
+    }
+    run.at(Step::Sent)?;
+    if attempt.state == Progression::Signed {
+        run.journal
+            .append(Event::Broadcast { hash: attempt.hash })?;
+        attempt.state = Progression::Broadcast;
+    }
+    run.at(Step::BroadcastWritten)?;
+    let way = match attempt.direction {
+        Direction::Forward => "upgrade",
+        Direction::Back => "rollback",
+    };
+    run.progress.start(
+        &format!("{way} {}: waiting for a block", attempt.hash),
+        None,
+    );
+    Ok(())
+}
