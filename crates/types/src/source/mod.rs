@@ -1,5 +1,9 @@
 //! Source units and the compiler's syntax trees of them.
 
+mod reach;
+
+pub use reach::{Reached, allows, dispatch, reachable};
+
 use crate::layout::SourceLine;
 use serde_json::Value;
 use std::{
@@ -120,6 +124,34 @@ pub fn documentation(tree: &Value) -> &str {
     match &tree["documentation"] {
         Value::String(text) => text,
         node => node["text"].as_str().unwrap_or_default(),
+    }
+}
+
+/// Whether a contract definition is an interface.
+pub fn is_interface(tree: &Value) -> bool {
+    tree["contractKind"] == "interface"
+}
+
+/// Calls `f` on every node of a tree, outer ones first.
+pub fn visit<'a>(tree: &'a Value, f: &mut impl FnMut(&'a Value)) {
+    walk(tree, 0, f);
+}
+
+fn walk<'a>(tree: &'a Value, depth: usize, f: &mut impl FnMut(&'a Value)) {
+    if depth > MAX_DEPTH {
+        return;
+    }
+    match tree {
+        Value::Array(items) => items.iter().for_each(|item| walk(item, depth + 1, f)),
+        Value::Object(fields) => {
+            f(tree);
+            for field in fields.values() {
+                if field.is_object() || field.is_array() {
+                    walk(field, depth + 1, f);
+                }
+            }
+        }
+        _ => {}
     }
 }
 

@@ -1,0 +1,100 @@
+//! Every rule, with what it means and what to do about it.
+
+use cutover_types::{Category, Severity};
+
+/// A rule of `check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its id, kebab-case.
+    pub id: &'static str,
+    /// Its family.
+    pub category: Category,
+    /// How bad a finding is unless said otherwise.
+    pub severity: Severity,
+    /// What it finds.
+    pub summary: &'static str,
+    /// What to do.
+    pub help: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:ident = $id:literal, $category:ident, $severity:ident, $summary:literal, $help:literal;)*) => {
+        $(pub(crate) const $name: &Rule = &Rule {
+            id: $id,
+            category: Category::$category,
+            severity: Severity::$severity,
+            summary: $summary,
+            help: $help,
+        };)*
+        /// All rules, layout first.
+        pub const RULES: &[&Rule] = &[$($name),*];
+    };
+}
+
+rules! {
+    INSERT = "insert", Layout, Error,
+        "a new variable lies over bytes that blue uses",
+        "declare it after all others, or take it from a storage gap and shrink the gap by as much";
+    DELETE = "delete", Layout, Error,
+        "a variable of blue has no counterpart in green",
+        "keep the declaration (deprecated and private will do), so that its bytes are not used again by accident";
+    RENAME = "rename", Layout, Error,
+        "a variable kept its place and type but not its name",
+        "if it is the same variable, write `/// @custom:oz-renamed-from OLD` above it";
+    REPLACE = "replace", Layout, Error,
+        "another variable of another type took a variable's place",
+        "keep the old variable and declare the new one after all others";
+    TYPECHANGE = "typechange", Layout, Error,
+        "a variable kept its place but its stored values read differently",
+        "keep the type; declare a new variable for the new type, or write `/// @custom:oz-retyped-from OLD` when the bytes mean the same";
+    SWAP = "swap", Layout, Error,
+        "two variables exchanged places",
+        "restore the order of the declarations and of the base contracts";
+    LAYOUTCHANGE = "layoutchange", Layout, Error,
+        "a variable moved to another place",
+        "undo what moved it: an insertion, a deletion, a base contract's order, or a gap that was not shrunk exactly";
+    DELETE_NAMESPACE = "delete-namespace", Layout, Error,
+        "a namespace of blue is not in green",
+        "keep the namespace, its struct and its id";
+    NAMESPACE_MOVED = "namespace-moved", Layout, Error,
+        "a namespace keeps its id but its root slot changed",
+        "restore the slot constant: the values are at the old root";
+    CONSTRUCTOR = "constructor", Safety, Error,
+        "a constructor runs code, which a proxy never sees",
+        "move it to an initializer, or write `/// @custom:oz-upgrades-unsafe-allow constructor` when it only locks the implementation";
+    STATE_VARIABLE_ASSIGNMENT = "state-variable-assignment", Safety, Error,
+        "a state variable has an initial value, which a proxy never sees",
+        "set it in an initializer, or make it constant";
+    STATE_VARIABLE_IMMUTABLE = "state-variable-immutable", Safety, Error,
+        "an immutable lives in the implementation's code, not behind the proxy",
+        "use a constant or a storage variable, or write `/// @custom:oz-upgrades-unsafe-allow state-variable-immutable`";
+    SELFDESTRUCT = "selfdestruct", Safety, Error,
+        "the implementation can be destroyed, or can destroy the proxy",
+        "remove it";
+    DELEGATECALL = "delegatecall", Safety, Error,
+        "foreign code can run on the proxy's storage",
+        "call instead, or write `/// @custom:oz-upgrades-unsafe-allow delegatecall` when the target is fixed and trusted";
+    EXTERNAL_LIBRARY_LINKING = "external-library-linking", Safety, Error,
+        "the code runs external libraries by delegate call",
+        "make the library's functions internal, or allow `external-library-linking` after looking at the library";
+    MISSING_PUBLIC_UPGRADETO = "missing-public-upgradeto", Safety, Error,
+        "a UUPS implementation without an upgrade function is the last one",
+        "inherit UUPSUpgradeable";
+    INTERNAL_FUNCTION_STORAGE = "internal-function-storage", Safety, Error,
+        "an internal function in storage points into the code of one compilation",
+        "store an enum or an external function instead";
+    MISSING_INITIALIZER = "missing-initializer", Safety, Error,
+        "bases have initializers that nothing calls",
+        "add an `initialize` function with the `initializer` modifier that calls them";
+    CODE_TOO_LARGE = "code-too-large", Safety, Error,
+        "the runtime code is over the 24,576 bytes of EIP-170",
+        "make it smaller: it cannot be deployed";
+    WAIVER_EXPIRED = "waiver-expired", Safety, Warning,
+        "a waiver that would have applied is past its date",
+        "look at the finding again, then renew or remove the waiver";
+}
+
+/// The rule with this id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.id == id).copied()
+}

@@ -1,0 +1,135 @@
+//! Upgrade safety of green alone: what goes wrong behind a proxy whatever the layout.
+
+mod construction;
+mod initializers;
+mod linking;
+mod opcodes;
+mod stored_functions;
+mod upgrade_function;
+
+use crate::{Options, Side, rules::Rule};
+use cutover_types::{
+    Finding,
+    source::{Index, Node, allows},
+};
+use serde_json::Value;
+
+/// What the safety rules say.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Findings, in the order of the rules.
+    pub(crate) findings: Vec<Finding>,
+    /// What could not be told, each a reason for "inconclusive".
+    pub(crate) unknown: Vec<String>,
+}
+
+/// What the rules of this family look at.
+struct Subject<'a> {
+    index: &'a Index<'a>,
+    /// The contract and its bases, most derived first.
+    linearized: &'a [Node<'a>],
+    options: &'a Options,
+}
+
+/// Looks at green.
+pub(crate) fn inspect(green: &Side<'_>, options: &Options) -> Outcome {
+    let mut outcome = Outcome::default();
+    linking::inspect(green, options, &mut outcome);
+    let Some(sources) = green.sources else {
+        outcome
+            .unknown
+            .push("green has no syntax tree: no safety rule that reads the source ran".to_owned());
+        return outcome;
+    };
+    let index = sources.index();
+    let name = green.contract.unwrap_or_default();
+    let linearized = index
+        .contract(name)
+        .and_then(|contract| index.linearized(&contract));
+    let Some(linearized) = linearized else {
+        outcome.unknown.push(format!(
+            "the syntax trees of `{name}` and its bases are not all there: no safety rule that reads the source ran"
+        ));
+        return outcome;
+    };
+    let subject = Subject {
+        index: &index,
+        linearized: &linearized,
+        options,
+    };
+    construction::inspect(&subject, &mut outcome);
+    opcodes::inspect(&subject, &mut outcome);
+    upgrade_function::inspect(&subject, &mut outcome);
+    stored_functions::inspect(&subject, green.layout, &mut outcome);
+    initializers::inspect(&subject, &mut outcome);
+    outcome
+}
+
+impl<'a> Subject<'a> {
+    /// The contract around a node.
+    fn owner(&self, node: &Node<'a>) -> Option<Node<'a>> {
+        node.contract.and_then(|id| self.index.get(id))
+    }
+
+    /// Whether an annotation on the node or the contract around it, or an option, allows a rule.
+    fn allowed(&self, rule: &Rule, node: &Node<'a>) -> bool {
+        self.options.unsafe_allow.contains(rule.id)
+            || allows(node.tree, rule.id, false)
+            || self
+                .owner(node)
+                .is_some_and(|owner| allows(owner.tree, rule.id, false))
+    }
+
+    /// A finding about `tree`, inside or equal to `node`.
+    fn finding(&self, rule: &Rule, node: &Node<'a>, tree: &Value, message: String) -> Finding {
+        let owner = self.owner(node).unwrap_or(*node);
+        let label = match node.tree["name"].as_str() {
+            Some("") | None => node.tree["kind"].as_str().map(str::to_owned),
+            Some(name) => Some(name.to_owned()),
+        };
+        Finding {
+            rule: rule.id.to_owned(),
+            category: rule.category,
+            severity: rule.severity,
+            contract: format!(
+                "{}:{}",
+                owner.unit,
+                owner.tree["name"].as_str().unwrap_or_default()
+            ),
+            label,
+            slot: None,
+            offset: None,
+            source: self.index.line(node.unit, tree),
+            message,
+            help: rule.help.to_owned(),
+            waived: None,
+        }
+    }
+}
+
+/// Members of a contract of one kind.
+fn members<'a>(contract: &Node<'a>, kind: &str) -> Vec<Node<'a>> {
+    contract.tree["nodes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|tree| tree["nodeType"] == kind)
+        .map(|tree| Node {
+            unit: contract.unit,
+            contract: tree_id(contract.tree),
+            tree,
+        })
+        .collect()
+}
+
+fn tree_id(tree: &Value) -> Option<i64> {
+    tree["id"].as_i64()
+}
+
+fn name(tree: &Value) -> &str {
+    tree["name"].as_str().unwrap_or_default()
+}
+
+fn is_constructor(tree: &Value) -> bool {
+    tree["kind"] == "constructor" || tree["isConstructor"] == true
+}
