@@ -1,1 +1,21 @@
 //! Which proxy this is, who can upgrade it, and the way back.
+//!
+//! The answer is executed, not guessed: a call that no contract knows is traced to see where it is
+//! forwarded, and the upgrade is run on local state from whoever is said to hold the key. A node that
+//! does not answer is an error that names what is missing, never "not a proxy".
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod authority;
+mod code;
+mod controllers;
+mod error;
+mod history;
+mod inspect;
+mod kinds;
+mod prove;
+mod session;
+mod trace;
+mod watch;
+
+pub use error::InspectError;
+pub use inspect::{inspect, upgrade_requests};

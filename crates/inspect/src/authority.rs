@@ -1,0 +1,156 @@
+//! Who a contract might obey. Only candidates: each is proven by executing the call from it.
+
+use crate::{error::InspectError, error::key, session::Session, session::stranger, watch::Read};
+use alloy_primitives::{Address, B256, U256, hex};
+use alloy_sol_types::{SolCall, SolEvent};
+use cutover_types::{Call, CallFrame, abi::IProxy};
+use serde_json::{Value, json};
+
+/// Candidates that are tried at most.
+const LIMIT: usize = 16;
+/// `AccessControlUnauthorizedAccount(address,bytes32)`.
+const UNAUTHORIZED: [u8; 4] = hex!("e2517d3f");
+
+alloy_sol_types::sol! {
+    event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender);
+}
+
+/// Who might be obeyed, the likeliest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Candidates {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Candidates {
+    fn add(&mut self, address: Address) {
+        if self.addresses.len() < LIMIT && !self.addresses.contains(&address) {
+            self.addresses.push(address);
+        }
+    }
+}
+
+/// Who might be allowed to make `call`: the owner, then every address the contract looks at before it
+/// refuses a stranger, then those who were granted the role it asks for.
+pub(crate) async fn candidates(
+    session: &mut Session,
+    call: &Call,
+) -> Result<Candidates, InspectError> {
+    let mut found = Candidates::default();
+    let owner = session
+        .ask([(call.to, IProxy::ownerCall {}.abi_encode())])
+        .await?;
+    if let Some(owner) = owner.first().and_then(|played| played.address()) {
+        found.add(owner);
+    }
+    let played = session.call(stranger(), call.to, call.data.clone()).await?;
+    let Some(outcome) = played.outcomes.first() else {
+        return Ok(found);
+    };
+    if outcome.status.is_success() {
+        found
+            .notes
+            .push("a stranger's upgrade call succeeds".into());
+        found.add(stranger());
+    }
+    let code_runs_here: Vec<_> = outcome.calls.iter().map(|frame| frame.to).collect();
+    for read in &played.reads {
+        if let Read::Slot(_, _, value) = read
+            && let Some(address) = address(&value.to_be_bytes::<32>())
+            && !code_runs_here.contains(&address)
+        {
+            found.add(address);
+        }
+    }
+    for address in outcome.calls.iter().skip(1).filter_map(answered) {
+        if !code_runs_here.contains(&address) {
+            found.add(address);
+        }
+    }
+    if let Some(role) = role_asked_for(&outcome.output) {
+        for account in granted(session, call.to, role).await {
+            found.add(account);
+        }
+        if found.addresses.is_empty() {
+            found.notes.push(format!(
+                "upgrading needs the role {role}, and the node does not tell who was granted it"
+            ));
+        }
+    }
+    for missing in played.guesses() {
+        found
+            .notes
+            .push(format!("the node does not give {}", key(&missing)));
+    }
+    Ok(found)
+}
+
+fn answered(frame: &CallFrame) -> Option<Address> {
+    (frame.output.len() == 32).then(|| address(&frame.output))?
+}
+
+/// A word that could be an address: not a flag, a counter or a small number.
+fn address(word: &[u8]) -> Option<Address> {
+    let address = Address::from_slice(word.get(12..32)?);
+    (word[..12] == [0; 12] && address[..8] != [0; 8]).then_some(address)
+}
+
+/// The role a refusal of OpenZeppelin's AccessControl names, 4.x or 5.x.
+fn role_asked_for(revert: &[u8]) -> Option<B256> {
+    if revert.len() == 68 && revert.starts_with(&UNAUTHORIZED) {
+        return Some(B256::from_slice(&revert[36..]));
+    }
+    let text = cutover_evm::decode_revert(revert)?;
+    let (_, role) = text.split_once("is missing role ")?;
+    role.get(..66)?.parse().ok()
+}
+
+async fn granted(session: &Session, contract: Address, role: B256) -> Vec<Address> {
+    let filter = json!([{
+        "address": contract,
+        "fromBlock": "0x0",
+        "toBlock": format!("{:#x}", session.block.number),
+        "topics": [RoleGranted::SIGNATURE_HASH, role],
+    }]);
+    let logs: Vec<Value> = match session.logs(filter).await {
+        Ok(logs) => logs,
+        Err(error) => {
+            tracing::debug!(%error, "who was granted the role is not known");
+            return Vec::new();
+        }
+    };
+    // The newest first: older holders are likelier to have lost it.
+    logs.iter()
+        .rev()
+        .take(LIMIT)
+        .filter_map(|log| log["topics"][2].as_str()?.parse::<B256>().ok())
+        .map(Address::from_word)
+        .filter(|account| U256::from_be_slice(account.as_slice()) != U256::ZERO)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_sol_types::{Revert, SolError};
+
+    #[test]
+    fn both_forms_of_a_missing_role_are_read() {
+        let role = B256::repeat_byte(0x18);
+        let mut custom = UNAUTHORIZED.to_vec();
+        custom.extend([0; 32]);
+        custom.extend(role);
+        assert_eq!(role_asked_for(&custom), Some(role));
+        let text = format!("AccessControl: account 0x00 is missing role {role}");
+        assert_eq!(role_asked_for(&Revert::from(text).abi_encode()), Some(role));
+        assert_eq!(role_asked_for(&[]), None);
+    }
+
+    #[test]
+    fn flags_and_counters_are_no_addresses() {
+        assert_eq!(address(&U256::from(1).to_be_bytes::<32>()), None);
+        assert_eq!(address(&U256::MAX.to_be_bytes::<32>()), None);
+        let holder = Address::repeat_byte(0xab);
+        assert_eq!(address(holder.into_word().as_slice()), Some(holder));
+    }
+}

@@ -1,0 +1,134 @@
+//! What constants stand in runtime code.
+
+use alloy_primitives::{Address, B256, U256};
+use std::collections::BTreeSet;
+
+const PUSH1: u8 = 0x60;
+const PUSH32: u8 = 0x7f;
+
+/// The data of every `PUSH` instruction, by a sweep from the first byte.
+fn constants(code: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(&instruction) = code.get(at) {
+            at += 1;
+            if (PUSH1..=PUSH32).contains(&instruction) {
+                let end = (at + usize::from(instruction - PUSH1) + 1).min(code.len());
+                let data = &code[at..end];
+                at = end;
+                return Some(data);
+            }
+        }
+        None
+    })
+}
+
+/// Whether the code compares calldata with this selector. Compilers push it as four bytes, as a word,
+/// or without its trailing zero bits before a shift.
+pub(crate) fn has_selector(code: &[u8], selector: [u8; 4]) -> bool {
+    let selector = u32::from_be_bytes(selector);
+    let odd = selector.checked_shr(selector.trailing_zeros()).unwrap_or(0);
+    let word = U256::from(selector) << 224;
+    constants(code).any(|data| match data.len() {
+        3..=4 => {
+            let value = data.iter().fold(0_u32, |sum, b| sum << 8 | u32::from(*b));
+            value == selector || value == odd
+        }
+        32 => U256::from_be_slice(data) == word,
+        _ => false,
+    })
+}
+
+/// Whether the code holds this word.
+pub(crate) fn has_word(code: &[u8], word: B256) -> bool {
+    constants(code).any(|data| data == word.as_slice())
+}
+
+/// Whether the code holds this address, as a constant or an immutable.
+pub(crate) fn has_address(code: &[u8], address: Address) -> bool {
+    code.windows(20).any(|window| window == address.as_slice())
+}
+
+/// Constants that could be addresses: 20 bytes, or a word with 12 leading zeros.
+pub(crate) fn addresses(code: &[u8]) -> BTreeSet<Address> {
+    constants(code)
+        .filter_map(|data| match data.len() {
+            20 => Some(Address::from_slice(data)),
+            32 if data.starts_with(&[0; 12]) => Some(Address::from_slice(&data[12..])),
+            _ => None,
+        })
+        // Masks and small numbers are no addresses.
+        .filter(|address| *address != Address::repeat_byte(0xff) && address[..8] != [0; 8])
+        .collect()
+}
+
+/// The delegate of an EIP-7702 account.
+pub(crate) fn delegation(code: &[u8]) -> Option<Address> {
+    match code {
+        [0xef, 0x01, 0x00, delegate @ ..] if delegate.len() == 20 => {
+            Some(Address::from_slice(delegate))
+        }
+        _ => None,
+    }
+}
+
+/// The code as its own constructor would have written it at another address: immutables that hold the
+/// contract's own address follow it.
+pub(crate) fn moved(code: &[u8], from: Address, to: Address) -> Vec<u8> {
+    let mut code = code.to_vec();
+    let mut at = 0;
+    while at + 20 <= code.len() {
+        if code[at..at + 20] == from[..] {
+            code[at..at + 20].copy_from_slice(to.as_slice());
+            at += 20;
+        } else {
+            at += 1;
+        }
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::hex;
+
+    #[test]
+    fn selectors_are_found_in_every_form() {
+        let selector = hex!("3659cfe6");
+        assert!(has_selector(&hex!("80633659cfe614"), selector));
+        assert!(has_selector(&hex!("631b2ce7f360e11b14"), selector));
+        assert!(!has_selector(&hex!("3659cfe6"), selector));
+        // Inside the data of another PUSH it is no constant of its own.
+        assert!(!has_selector(&hex!("65633659cfe6ff"), selector));
+    }
+
+    #[test]
+    fn immutable_addresses_are_found_and_masks_are_not() {
+        let mut code = vec![PUSH32];
+        code.extend([0; 12]);
+        code.extend([0xab; 20]);
+        code.push(0x73);
+        code.extend([0xff; 20]);
+        assert_eq!(
+            addresses(&code),
+            BTreeSet::from([Address::repeat_byte(0xab)])
+        );
+    }
+
+    #[test]
+    fn cut_short_code_does_not_panic() {
+        assert!(addresses(&[PUSH32, 1, 2]).is_empty());
+        assert!(!has_selector(&[0x63], [0; 4]));
+        assert_eq!(moved(&[1, 2], Address::ZERO, Address::ZERO), [1, 2]);
+    }
+
+    #[test]
+    fn moved_code_names_its_new_address() {
+        let old = Address::repeat_byte(0x11);
+        let new = Address::repeat_byte(0x22);
+        let mut code = vec![0x73];
+        code.extend(old);
+        assert!(has_address(&moved(&code, old, new), new));
+    }
+}

@@ -1,0 +1,292 @@
+//! The order of questions: does it forward, of which kind is it, who can upgrade it, does it come back.
+
+use crate::{
+    code::delegation,
+    controllers::Tree,
+    error::{InspectError, key},
+    history::history,
+    kinds::{self, Recognized, Subject},
+    prove::{Proof, prove},
+    session::{Session, request},
+    trace::{Forward, forward},
+};
+use alloy_primitives::{Address, Bytes, U256, keccak256};
+use cutover_chain::Node;
+use cutover_evm::Request;
+use cutover_types::{
+    CallKind, Inspection, Missing, UpgradePath,
+    abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ZOS_ADMIN_SLOT, ZOS_IMPLEMENTATION_SLOT},
+    inspection::{CodeAt, Controller, Location, Possible, ProxyFacts, RollbackFacts, UpgradeFacts},
+    progress::Progress,
+};
+use std::collections::BTreeSet;
+
+/// Finds out which proxy `proxy` is at `block` (the newest when `None`), who can upgrade it, and
+/// whether the way back is open. An address that is no proxy is an answer: `proxy` is `None` then,
+/// and `notes` say why.
+///
+/// # Errors
+/// When the node does not give what is needed to tell.
+pub async fn inspect(
+    node: &Node,
+    proxy: Address,
+    block: Option<u64>,
+    progress: &dyn Progress,
+) -> Result<Inspection, InspectError> {
+    progress.start("inspecting the proxy", None);
+    let report = report(node, proxy, block, progress).await;
+    progress.finish();
+    report
+}
+
+async fn report(
+    node: &Node,
+    proxy: Address,
+    block: Option<u64>,
+    progress: &dyn Progress,
+) -> Result<Inspection, InspectError> {
+    let mut session = Session::open(node, proxy, block).await?;
+    let mut inspection = Inspection {
+        address: proxy,
+        chain_id: session.chain_id,
+        block: session.block,
+        proxy: None,
+        upgrade: None,
+        controllers: Vec::new(),
+        rollback: None,
+        history: Vec::new(),
+        notes: Vec::new(),
+    };
+    let subject = match subject(&mut session, proxy).await? {
+        Ok(subject) => subject,
+        Err(why) => {
+            inspection.notes.push(why);
+            return Ok(inspection);
+        }
+    };
+    progress.advance(1);
+    let recognized = kinds::recognize(&mut session, &subject).await?;
+    progress.advance(1);
+    let implementation = subject.forward.target;
+    let proofs = proofs(&mut session, &recognized.paths, implementation).await?;
+    progress.advance(1);
+    inspection.controllers = controllers(&mut session, proxy, &recognized, &proofs).await?;
+    inspection.history = history(&session, recognized.beacon.unwrap_or(proxy)).await;
+    progress.advance(1);
+    let code_hash = match session.code(implementation).await? {
+        Some(code) => keccak256(code),
+        None => {
+            inspection.notes.push(format!(
+                "the node does not give {}: its code hash is not known",
+                key(&Missing::Account {
+                    address: implementation
+                })
+            ));
+            Default::default()
+        }
+    };
+    if let Some((path, proof)) = best(&proofs) {
+        let data = path
+            .call(implementation, &Bytes::new())
+            .map(|call| call.data)
+            .unwrap_or_default();
+        inspection.rollback = Some(RollbackFacts {
+            possible: proof.back,
+            data: data.clone(),
+            why: proof.why_back.clone(),
+        });
+        inspection.upgrade = Some(UpgradeFacts {
+            verb: path.verb.name().into(),
+            from: path.from,
+            to: path.to,
+            data,
+            proven: proof.proven,
+            why: proof.why.clone(),
+            path: path.clone(),
+        });
+    } else {
+        inspection.rollback = Some(RollbackFacts {
+            possible: Possible::Unknown,
+            data: Bytes::new(),
+            why: Some("how it is upgraded is not known".into()),
+        });
+    }
+    inspection.notes.extend(notes(&subject, code_hash));
+    inspection.notes.extend(recognized.notes);
+    inspection.proxy = Some(ProxyFacts {
+        kind: recognized.kind,
+        implementation: CodeAt {
+            address: implementation,
+            code_hash,
+        },
+        location: subject.forward.location,
+        admin: recognized.admin,
+        beacon: recognized.beacon,
+        conflicts: recognized.conflicts,
+    });
+    Ok(inspection)
+}
+
+/// The calls whose execution reads the state an upgrade along `path` needs: to today's implementation,
+/// with each of the path's functions.
+pub fn upgrade_requests(path: &UpgradePath, current: Address) -> Vec<Request> {
+    let mut verbs = vec![path.verb];
+    verbs.extend(path.verb_with_data.filter(|verb| *verb != path.verb));
+    verbs
+        .into_iter()
+        .filter_map(|verb| {
+            let path = UpgradePath {
+                verb,
+                ..path.clone()
+            };
+            let call = path.call(current, &Bytes::new())?;
+            Some(request(path.from, call.to, call.data))
+        })
+        .collect()
+}
+
+/// What is looked at, or why it is no proxy.
+async fn subject(
+    session: &mut Session,
+    proxy: Address,
+) -> Result<Result<Subject, String>, InspectError> {
+    let slots = [
+        IMPLEMENTATION_SLOT,
+        ADMIN_SLOT,
+        BEACON_SLOT,
+        ZOS_IMPLEMENTATION_SLOT,
+        ZOS_ADMIN_SLOT,
+    ];
+    let account = Missing::Account { address: proxy };
+    session
+        .prefetch(
+            slots
+                .map(|slot| Missing::Slot {
+                    address: proxy,
+                    slot,
+                })
+                .into_iter()
+                .chain([account]),
+        )
+        .await?;
+    let Some(code) = session.code(proxy).await? else {
+        return Err(session.cannot_tell(account));
+    };
+    if code.is_empty() {
+        return Ok(Err("the account has no code".into()));
+    }
+    if let Some(target) = delegation(&code) {
+        return Ok(Ok(Subject {
+            proxy,
+            code,
+            forward: Forward {
+                target,
+                location: Location::Code,
+                kind: Some(CallKind::DelegateCall),
+                question: None,
+            },
+        }));
+    }
+    if let Some(forward) = forward(session, proxy).await? {
+        return Ok(Ok(Subject {
+            proxy,
+            code,
+            forward,
+        }));
+    }
+    // It forwards no stranger's unknown call, but holds an implementation where a proxy does.
+    for slot in [IMPLEMENTATION_SLOT, ZOS_IMPLEMENTATION_SLOT] {
+        let value = session.slot(proxy, slot).await?.unwrap_or_default();
+        let target = Address::from_word(value.into());
+        if value == U256::from_be_bytes(target.into_word().0)
+            && !target.is_zero()
+            && session
+                .code(target)
+                .await?
+                .is_some_and(|code| !code.is_empty())
+        {
+            return Ok(Ok(Subject {
+                proxy,
+                code,
+                forward: Forward {
+                    target,
+                    location: Location::Slot(slot),
+                    kind: None,
+                    question: None,
+                },
+            }));
+        }
+    }
+    let beacon = session.slot(proxy, BEACON_SLOT).await?.unwrap_or_default();
+    Ok(Err(if beacon.is_zero() {
+        "it forwards no call".into()
+    } else {
+        format!("it forwards no call, although its beacon slot holds {beacon:#x}")
+    }))
+}
+
+/// Executes every path, until one is proven.
+async fn proofs(
+    session: &mut Session,
+    paths: &[UpgradePath],
+    implementation: Address,
+) -> Result<Vec<(UpgradePath, Proof)>, InspectError> {
+    let mut proofs = Vec::new();
+    for path in paths {
+        let proof = prove(session, path, implementation).await?;
+        let proven = proof.proven;
+        proofs.push((path.clone(), proof));
+        if proven {
+            break;
+        }
+    }
+    Ok(proofs)
+}
+
+fn best(proofs: &[(UpgradePath, Proof)]) -> Option<&(UpgradePath, Proof)> {
+    proofs
+        .iter()
+        .find(|(_, proof)| proof.proven)
+        .or_else(|| proofs.first())
+}
+
+async fn controllers(
+    session: &mut Session,
+    proxy: Address,
+    recognized: &Recognized,
+    proofs: &[(UpgradePath, Proof)],
+) -> Result<Vec<Controller>, InspectError> {
+    let mut proven = BTreeSet::new();
+    let root = match best(proofs) {
+        Some((path, proof)) => {
+            if proof.proven {
+                proven.extend([path.from, path.to].into_iter().filter(|a| *a != proxy));
+            }
+            Some(if path.to == proxy { path.from } else { path.to })
+        }
+        None => recognized.beacon.or(recognized.admin),
+    };
+    let Some(root) = root else {
+        return Ok(Vec::new());
+    };
+    let mut tree = Tree {
+        proxy,
+        proven: &proven,
+        seen: BTreeSet::new(),
+    };
+    Ok(vec![tree.grow(session, root, 0).await?])
+}
+
+fn notes(subject: &Subject, code_hash: alloy_primitives::B256) -> Vec<String> {
+    let mut notes = Vec::new();
+    match subject.forward.kind {
+        Some(CallKind::Call) => notes
+            .push("it forwards by a call, not a delegate call: the state is the target's".into()),
+        None => notes.push("it forwards no unknown call of a stranger".into()),
+        Some(_) => {}
+    }
+    if code_hash == alloy_primitives::KECCAK256_EMPTY {
+        notes.push("the implementation has no code".into());
+    }
+    notes
+}

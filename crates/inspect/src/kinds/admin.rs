@@ -1,0 +1,125 @@
+//! Proxies that obey one admin: whether strangers and the admin are told apart, and the way through a
+//! ProxyAdmin.
+
+use super::{Recognized, Subject};
+use crate::{
+    code::has_selector,
+    error::{InspectError, key},
+    session::{Played, Script, Session, request},
+    trace::{forwarding, unknown_call},
+};
+use alloy_primitives::{Address, B256, U256};
+use alloy_sol_types::SolCall;
+use cutover_types::{
+    Missing, UpgradePath, Verb,
+    abi::{IProxy, IProxyAdmin},
+};
+
+/// What `proxy` does with an unknown call from each of `senders`: `Some(revert data)` when it refuses
+/// it itself, `None` when it forwards it or accepts it.
+pub(super) async fn refusals(
+    session: &mut Session,
+    proxy: Address,
+    senders: &[Address],
+) -> Result<Vec<Option<Vec<u8>>>, InspectError> {
+    let data = unknown_call(proxy);
+    let scripts: Vec<_> = senders
+        .iter()
+        .map(|sender| Script {
+            steps: vec![request(*sender, proxy, data.clone())],
+            ..Script::default()
+        })
+        .collect();
+    let played = session.play_all(&scripts).await?;
+    let refusal = |played: &Played| {
+        let outcome = played.outcomes.first()?;
+        (!outcome.status.is_success() && forwarding(&outcome.calls, proxy, &data).is_none())
+            .then(|| outcome.output.to_vec())
+    };
+    Ok(played.iter().map(refusal).collect())
+}
+
+/// Whether the code answers `upgradeTo` and `upgradeToAndCall`.
+pub(super) fn dispatches_upgrades(code: &[u8]) -> bool {
+    has_selector(code, IProxy::upgradeToCall::SELECTOR)
+        && has_selector(code, IProxy::upgradeToAndCallCall::SELECTOR)
+}
+
+/// An address in a slot; `None` when it is empty, an error text when the node refuses it.
+pub(super) async fn address_in(
+    session: &mut Session,
+    holder: Address,
+    slot: B256,
+) -> Result<Result<Option<Address>, String>, InspectError> {
+    Ok(match session.slot(holder, slot).await? {
+        None => Err(format!(
+            "the node does not give {}",
+            key(&Missing::Slot {
+                address: holder,
+                slot
+            })
+        )),
+        Some(value) => Ok((value != U256::ZERO).then(|| Address::from_word(B256::from(value)))),
+    })
+}
+
+/// Adds the ways to upgrade a proxy that obeys `admin`: through the ProxyAdmin it is, or by a call
+/// from itself with the verbs of `direct`.
+pub(super) async fn through(
+    session: &mut Session,
+    subject: &Subject,
+    admin: Address,
+    slot: B256,
+    direct: (Verb, Option<Verb>),
+    into: &mut Recognized,
+) -> Result<(), InspectError> {
+    into.admin = Some(admin);
+    let proxy = subject.proxy;
+    let questions = [
+        IProxy::ownerCall {}.abi_encode(),
+        IProxy::UPGRADE_INTERFACE_VERSIONCall {}.abi_encode(),
+        IProxyAdmin::getProxyAdminCall { proxy }.abi_encode(),
+    ];
+    let answers = session.ask(questions.map(|data| (admin, data))).await?;
+    let [owner, version, administers] = answers.as_slice() else {
+        return Ok(());
+    };
+    let newest = version
+        .returns::<IProxy::UPGRADE_INTERFACE_VERSIONCall>()
+        .as_deref()
+        == Some("5.0.0");
+    let is_proxy_admin = newest || administers.address() == Some(admin);
+    if let Some(from) = owner.address() {
+        let verb = if newest {
+            Verb::AdminUpgradeAndCall
+        } else {
+            Verb::AdminUpgrade
+        };
+        into.paths.push(UpgradePath {
+            proxy,
+            verb,
+            verb_with_data: Some(Verb::AdminUpgradeAndCall),
+            from,
+            to: admin,
+            holder: proxy,
+            slot,
+        });
+    }
+    if is_proxy_admin {
+        if owner.word() == Some(U256::ZERO) {
+            into.notes
+                .push(format!("nobody owns the ProxyAdmin {admin}"));
+        }
+        return Ok(());
+    }
+    into.paths.push(UpgradePath {
+        proxy,
+        verb: direct.0,
+        verb_with_data: direct.1,
+        from: admin,
+        to: proxy,
+        holder: proxy,
+        slot,
+    });
+    Ok(())
+}

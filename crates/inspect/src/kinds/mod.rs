@@ -1,0 +1,86 @@
+//! The kinds of proxy, one file each. A new kind is a file and a line in [`KINDS`].
+
+mod admin;
+mod beacon;
+mod transparent;
+mod uups;
+mod zos;
+
+use crate::{error::InspectError, session::Session, trace::Forward};
+use alloy_primitives::{Address, Bytes};
+use async_trait::async_trait;
+use cutover_types::{CallKind, ProxyKind, UpgradePath};
+
+/// A proxy of a known kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Recognized {
+    pub(crate) kind: ProxyKind,
+    pub(crate) admin: Option<Address>,
+    pub(crate) beacon: Option<Address>,
+    /// Ways to upgrade it, the likeliest first; each still has to be proven.
+    pub(crate) paths: Vec<UpgradePath>,
+    /// Signs that point at another kind or implementation.
+    pub(crate) conflicts: Vec<String>,
+    /// What could not be looked at.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Recognized {
+    pub(crate) fn new(kind: ProxyKind) -> Self {
+        Self {
+            kind,
+            admin: None,
+            beacon: None,
+            paths: Vec::new(),
+            conflicts: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The proxy that is looked at, and what is known of it before its kind is.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) proxy: Address,
+    pub(crate) code: Bytes,
+    pub(crate) forward: Forward,
+}
+
+/// How one kind of proxy is told from the others.
+#[async_trait(?Send)]
+pub(crate) trait Kind: Sync {
+    /// Whether `subject` is of this kind, and how it is upgraded then.
+    ///
+    /// # Errors
+    /// When the node could not be asked. State it refuses is no error here: the kind is then told from
+    /// the rest, or `None`.
+    async fn recognize(
+        &self,
+        session: &mut Session,
+        subject: &Subject,
+    ) -> Result<Option<Recognized>, InspectError>;
+}
+
+/// Every kind, in the order they are tried: the stricter first.
+pub(crate) const KINDS: &[&dyn Kind] = &[
+    &zos::ZosAdmin,
+    &transparent::Transparent,
+    &uups::Uups,
+    &beacon::Beacon,
+];
+
+/// The kind of `subject`; [`ProxyKind::Unknown`] when none claims it.
+pub(crate) async fn recognize(
+    session: &mut Session,
+    subject: &Subject,
+) -> Result<Recognized, InspectError> {
+    let known = subject.forward.kind == Some(CallKind::DelegateCall);
+    for kind in KINDS.iter().filter(|_| known) {
+        if let Some(recognized) = kind.recognize(session, subject).await? {
+            return Ok(recognized);
+        }
+    }
+    let mut unknown = Recognized::new(ProxyKind::Unknown);
+    unknown.notes.push("how it is upgraded is not known".into());
+    Ok(unknown)
+}

@@ -1,0 +1,50 @@
+//! zos `AdminUpgradeabilityProxy`: USDC, BUSD, PYUSD.
+
+use super::{Kind, Recognized, Subject, admin};
+use crate::{code::has_word, error::InspectError, session::Session};
+use async_trait::async_trait;
+use cutover_types::{
+    ProxyKind, Verb,
+    abi::{ZOS_ADMIN_SLOT, ZOS_IMPLEMENTATION_SLOT},
+    inspection::Location,
+};
+
+pub(super) struct ZosAdmin;
+
+#[async_trait(?Send)]
+impl Kind for ZosAdmin {
+    async fn recognize(
+        &self,
+        session: &mut Session,
+        subject: &Subject,
+    ) -> Result<Option<Recognized>, InspectError> {
+        if subject.forward.location != Location::Slot(ZOS_IMPLEMENTATION_SLOT)
+            || !admin::dispatches_upgrades(&subject.code)
+            // The kind with an owner shares the implementation slot.
+            || !has_word(&subject.code, ZOS_ADMIN_SLOT)
+        {
+            return Ok(None);
+        }
+        let mut zos = Recognized::new(ProxyKind::ZosAdmin);
+        let holder = match admin::address_in(session, subject.proxy, ZOS_ADMIN_SLOT).await? {
+            Ok(Some(holder)) => holder,
+            Ok(None) => {
+                zos.notes
+                    .push("it has no admin: nobody can upgrade it".into());
+                return Ok(Some(zos));
+            }
+            Err(unread) => {
+                zos.notes.push(unread);
+                return Ok(Some(zos));
+            }
+        };
+        let refused = admin::refusals(session, subject.proxy, &[holder]).await?;
+        if refused.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let direct = (Verb::UpgradeTo, Some(Verb::UpgradeToAndCall));
+        let slot = ZOS_IMPLEMENTATION_SLOT;
+        admin::through(session, subject, holder, slot, direct, &mut zos).await?;
+        Ok(Some(zos))
+    }
+}

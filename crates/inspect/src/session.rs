@@ -1,0 +1,322 @@
+//! One chain at one block, and what local execution says about it.
+
+use crate::{
+    error::InspectError,
+    watch::{Read, Watched},
+};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_sol_types::SolCall;
+use cutover_chain::{ChainError, LazyState, Node};
+use cutover_evm::{Environment, EvmError, Request};
+use cutover_types::{
+    Account, Missing, Outcome, Overlay, State, StateDiff, execution::merge_diff,
+    inspection::BlockId,
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often state is fetched for one question: each round is at least one more key.
+const ROUNDS: usize = 256;
+/// Enough for any getter and any upgrade, little enough that a loop ends soon.
+const GAS: u64 = 10_000_000;
+
+/// A sender nobody knows: no contract treats it differently from any other stranger.
+pub(crate) fn stranger() -> Address {
+    Address::from_word(keccak256("cutover: a stranger"))
+}
+
+/// Executions one after the other, each on the state the one before left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    pub(crate) steps: Vec<Request>,
+    /// Contracts that are not on the chain.
+    pub(crate) planted: BTreeMap<Address, Bytes>,
+}
+
+/// What a script did.
+#[derive(Clone, Debug)]
+pub(crate) struct Played {
+    /// One for each step.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// Every read of the chain's state, in order.
+    pub(crate) reads: Vec<Read>,
+    /// Why a step could not run at all.
+    pub(crate) refused: Option<String>,
+}
+
+impl Played {
+    /// What the node refused although the execution needed it.
+    pub(crate) fn guesses(&self) -> impl Iterator<Item = Missing> {
+        self.reads.iter().filter_map(|read| match read {
+            Read::Guessed(missing) => Some(*missing),
+            _ => None,
+        })
+    }
+
+    /// What the only step returned, if it succeeded and nothing was guessed.
+    pub(crate) fn answer(&self) -> Option<&Bytes> {
+        let outcome = self.outcomes.first()?;
+        (outcome.status.is_success() && self.guesses().next().is_none()).then_some(&outcome.output)
+    }
+
+    /// The answer as an address: a whole word, not zero.
+    pub(crate) fn address(&self) -> Option<Address> {
+        let word = self.answer()?.get(..32)?;
+        (word[..12] == [0; 12] && word[12..] != [0; 20]).then(|| Address::from_slice(&word[12..]))
+    }
+
+    /// The answer as a word.
+    pub(crate) fn word(&self) -> Option<U256> {
+        Some(U256::from_be_slice(self.answer()?.get(..32)?))
+    }
+
+    /// The answer as what the function declares.
+    pub(crate) fn returns<C: SolCall>(&self) -> Option<C::Return> {
+        C::abi_decode_returns(self.answer()?).ok()
+    }
+}
+
+/// The chain at one block.
+pub(crate) struct Session {
+    node: Node,
+    pub(crate) chain_id: u64,
+    pub(crate) block: BlockId,
+    proxy: Address,
+    environment: Environment,
+    state: LazyState,
+    refused: BTreeMap<Missing, ChainError>,
+}
+
+impl Session {
+    pub(crate) async fn open(
+        node: &Node,
+        proxy: Address,
+        block: Option<u64>,
+    ) -> Result<Self, InspectError> {
+        let unread = |source| InspectError::Chain { proxy, source };
+        let chain_id = node.chain_id().await.map_err(unread)?;
+        let number = match block {
+            Some(number) => number,
+            None => node.latest().await.map_err(unread)?,
+        };
+        let (hash, header) = node.header(number).await.map_err(unread)?;
+        let environment =
+            Environment::of(chain_id, &header).map_err(|error| InspectError::Execution {
+                proxy,
+                block: number,
+                reason: error.to_string(),
+            })?;
+        let mut state = LazyState::new(node.clone(), number);
+        state.known.accounts.insert(stranger(), Account::default());
+        Ok(Self {
+            node: node.clone(),
+            chain_id,
+            block: BlockId { number, hash },
+            proxy,
+            environment,
+            state,
+            refused: BTreeMap::new(),
+        })
+    }
+
+    /// Reads these in one wave; what the node refuses is remembered.
+    pub(crate) async fn prefetch(
+        &mut self,
+        wanted: impl IntoIterator<Item = Missing>,
+    ) -> Result<(), InspectError> {
+        let wanted: BTreeSet<_> = wanted
+            .into_iter()
+            .filter(|missing| !self.refused.contains_key(missing))
+            .collect();
+        let refused = self
+            .state
+            .fill(&wanted)
+            .await
+            .map_err(|source| InspectError::Chain {
+                proxy: self.proxy,
+                source,
+            })?;
+        self.refused.extend(refused);
+        Ok(())
+    }
+
+    /// The logs of `filter`; an error is only a reason not to know more.
+    pub(crate) async fn logs(&self, filter: Value) -> Result<Vec<Value>, ChainError> {
+        self.node.call("eth_getLogs", filter).await
+    }
+
+    /// The code of an account; `None` when the node refuses it.
+    pub(crate) async fn code(&mut self, address: Address) -> Result<Option<Bytes>, InspectError> {
+        let read = |state: &dyn State| state.account(address).and_then(|a| state.code(a.code_hash));
+        self.read(read).await
+    }
+
+    /// A slot; `None` when the node refuses it.
+    pub(crate) async fn slot(
+        &mut self,
+        address: Address,
+        slot: B256,
+    ) -> Result<Option<U256>, InspectError> {
+        self.read(|state| state.storage(address, slot)).await
+    }
+
+    async fn read<T>(
+        &mut self,
+        read: impl Fn(&dyn State) -> Result<T, Missing>,
+    ) -> Result<Option<T>, InspectError> {
+        let mut last = None;
+        for _ in 0..4 {
+            match read(&self.state.known) {
+                Ok(value) => return Ok(Some(value)),
+                Err(missing) if self.refused.contains_key(&missing) => return Ok(None),
+                Err(missing) => {
+                    last = Some(missing);
+                    self.prefetch([missing]).await?;
+                }
+            }
+        }
+        match last {
+            Some(missing) => Err(self.endless(missing, 4)),
+            None => Ok(None),
+        }
+    }
+
+    /// The error that says the node's refusal of `missing` leaves the question open.
+    pub(crate) fn cannot_tell(&self, missing: Missing) -> InspectError {
+        match self.refused.get(&missing) {
+            Some(source) => InspectError::CannotTell {
+                proxy: self.proxy,
+                missing,
+                source: source.clone(),
+            },
+            None => self.endless(missing, 0),
+        }
+    }
+
+    fn endless(&self, missing: Missing, rounds: usize) -> InspectError {
+        InspectError::Endless {
+            proxy: self.proxy,
+            rounds,
+            missing,
+        }
+    }
+
+    /// Executes one call.
+    pub(crate) async fn call(
+        &mut self,
+        from: Address,
+        to: Address,
+        data: impl Into<Bytes>,
+    ) -> Result<Played, InspectError> {
+        let script = Script {
+            steps: vec![request(from, to, data)],
+            ..Script::default()
+        };
+        self.play(&script).await
+    }
+
+    /// Executes one script.
+    pub(crate) async fn play(&mut self, script: &Script) -> Result<Played, InspectError> {
+        let mut played = self.play_all(std::slice::from_ref(script)).await?;
+        Ok(played.remove(0))
+    }
+
+    /// Asks contracts for what they return to a stranger.
+    pub(crate) async fn ask(
+        &mut self,
+        questions: impl IntoIterator<Item = (Address, Vec<u8>)>,
+    ) -> Result<Vec<Played>, InspectError> {
+        let scripts: Vec<_> = questions
+            .into_iter()
+            .map(|(to, data)| Script {
+                steps: vec![request(stranger(), to, data)],
+                ..Script::default()
+            })
+            .collect();
+        self.play_all(&scripts).await
+    }
+
+    /// Executes scripts independently of each other; what any of them misses is fetched together.
+    pub(crate) async fn play_all(
+        &mut self,
+        scripts: &[Script],
+    ) -> Result<Vec<Played>, InspectError> {
+        let mut done: Vec<Option<Played>> = vec![None; scripts.len()];
+        let mut last = Missing::Account {
+            address: self.proxy,
+        };
+        for _ in 0..ROUNDS {
+            let refused: BTreeSet<_> = self.refused.keys().copied().collect();
+            let mut wanted = BTreeSet::new();
+            for (script, done) in scripts.iter().zip(&mut done) {
+                if done.is_none() {
+                    match self.attempt(script, &refused) {
+                        Ok(played) => *done = Some(played),
+                        Err(missing) => wanted.extend(missing),
+                    }
+                }
+            }
+            let Some(first) = wanted.first() else {
+                return Ok(done.into_iter().flatten().collect());
+            };
+            last = *first;
+            self.prefetch(wanted).await?;
+        }
+        Err(self.endless(last, ROUNDS))
+    }
+
+    fn attempt(
+        &self,
+        script: &Script,
+        refused: &BTreeSet<Missing>,
+    ) -> Result<Played, BTreeSet<Missing>> {
+        let watched = Watched::new(
+            &self.state.known,
+            refused,
+            &script.planted,
+            self.environment.beneficiary,
+        );
+        let mut diff = StateDiff::new();
+        let mut outcomes = Vec::new();
+        let mut stopped = None;
+        for step in &script.steps {
+            let view = Overlay {
+                base: &watched,
+                diff: &diff,
+            };
+            match cutover_evm::simulate(&view, &self.environment, step) {
+                Ok(outcome) => {
+                    merge_diff(&mut diff, &outcome.diff);
+                    outcomes.push(outcome);
+                }
+                Err(EvmError::Missing(mut missing)) => {
+                    // What else it will ask for, to fetch in one wave; guesses may ask for nonsense,
+                    // which costs a call and changes nothing.
+                    missing.extend(cutover_evm::wanted_by_request(
+                        &view,
+                        &self.environment,
+                        step,
+                    ));
+                    return Err(missing);
+                }
+                Err(error) => {
+                    stopped = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        Ok(Played {
+            outcomes,
+            reads: watched.into_reads(),
+            refused: stopped,
+        })
+    }
+}
+
+/// A call with the gas every question gets.
+pub(crate) fn request(from: Address, to: Address, data: impl Into<Bytes>) -> Request {
+    Request {
+        gas_limit: Some(GAS),
+        ..Request::call(from, to, data)
+    }
+}

@@ -1,0 +1,226 @@
+//! Where a call that no contract knows is forwarded to, and where that address came from.
+
+use crate::{
+    code,
+    error::InspectError,
+    session::{Played, Session, stranger},
+    watch::Read,
+};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use cutover_types::{
+    CallFrame, CallKind, Missing,
+    abi::{IMPLEMENTATION_SLOT, ZOS_IMPLEMENTATION_SLOT},
+    inspection::Location,
+};
+
+/// A proxy's forwarding.
+#[derive(Clone, Debug)]
+pub(crate) struct Forward {
+    /// Whose code answers.
+    pub(crate) target: Address,
+    /// Where the proxy has the address from.
+    pub(crate) location: Location,
+    /// How it forwards; `None` when it forwards no unknown call of a stranger.
+    pub(crate) kind: Option<CallKind>,
+    /// The question that `location` answered, when it is a call.
+    pub(crate) question: Option<Bytes>,
+}
+
+/// Calldata that no function of any contract claims: a selector nobody chose and one word.
+pub(crate) fn unknown_call(proxy: Address) -> Bytes {
+    let word = keccak256([b"cutover: unknown call".as_slice(), proxy.as_slice()].concat());
+    let mut data = word[..4].to_vec();
+    data.extend(keccak256(word));
+    data.into()
+}
+
+/// Sends `proxy` a call no contract knows and sees where it goes. `None`: nowhere.
+///
+/// # Errors
+/// When the node refuses something that decides it.
+pub(crate) async fn forward(
+    session: &mut Session,
+    proxy: Address,
+) -> Result<Option<Forward>, InspectError> {
+    let data = unknown_call(proxy);
+    let played = session.call(stranger(), proxy, data.clone()).await?;
+    let frame = played
+        .outcomes
+        .first()
+        .and_then(|outcome| forwarding(&outcome.calls, proxy, &data));
+    if let Some(guess) = undecided(&played, frame.map(|(_, frame)| frame.to)) {
+        return Err(session.cannot_tell(guess));
+    }
+    let Some((at, frame)) = frame else {
+        return Ok(None);
+    };
+    let calls = &played.outcomes[0].calls[..at];
+    let proxy_code = session.code(proxy).await?.unwrap_or_default();
+    let (location, question) = origin(proxy, frame.to, &played.reads, calls, &proxy_code);
+    Ok(Some(Forward {
+        target: frame.to,
+        location,
+        kind: Some(frame.kind),
+        question,
+    }))
+}
+
+/// The call at depth 1 that carries the calldata on; delegate calls before others.
+pub(crate) fn forwarding<'a>(
+    calls: &'a [CallFrame],
+    proxy: Address,
+    data: &[u8],
+) -> Option<(usize, &'a CallFrame)> {
+    let carries = |frame: &CallFrame| {
+        frame.depth == 1 && frame.from == proxy && frame.input.starts_with(data)
+    };
+    let find = |kinds: &[CallKind]| {
+        calls
+            .iter()
+            .enumerate()
+            .find(|(_, frame)| kinds.contains(&frame.kind) && carries(frame))
+    };
+    find(&[CallKind::DelegateCall, CallKind::CallCode]).or_else(|| {
+        // Old compilers copy memory by calling the identity precompile.
+        find(&[CallKind::Call]).filter(|(_, frame)| frame.to[..18] != [0; 18])
+    })
+}
+
+/// The first guess that the forwarding could depend on: any before its target was loaded.
+fn undecided(played: &Played, target: Option<Address>) -> Option<Missing> {
+    let decided = target.and_then(|target| {
+        played
+            .reads
+            .iter()
+            .position(|read| *read == Read::Account(target))
+    });
+    let before = &played.reads[..decided.unwrap_or(played.reads.len())];
+    before.iter().find_map(|read| match read {
+        Read::Guessed(missing) => Some(*missing),
+        _ => None,
+    })
+}
+
+fn origin(
+    proxy: Address,
+    target: Address,
+    reads: &[Read],
+    calls: &[CallFrame],
+    code: &[u8],
+) -> (Location, Option<Bytes>) {
+    if let Some(slot) = slot_holding(reads, proxy, target) {
+        return (Location::Slot(slot), None);
+    }
+    if target.is_zero() {
+        // Not initialized: any empty slot holds zero, so only the standard ones count.
+        let standard = [IMPLEMENTATION_SLOT, ZOS_IMPLEMENTATION_SLOT]
+            .into_iter()
+            .find(|slot| reads.contains(&Read::Slot(proxy, *slot, U256::ZERO)));
+        if let Some(slot) = standard {
+            return (Location::Slot(slot), None);
+        }
+    }
+    let answered = calls.iter().rev().find(|frame| {
+        frame.depth == 1
+            && matches!(frame.kind, CallKind::StaticCall | CallKind::Call)
+            && frame.output.get(..32) == Some(target.into_word().as_slice())
+    });
+    match answered {
+        Some(frame) => (Location::Call(frame.to), Some(frame.input.clone())),
+        None if code::has_address(code, target) => (Location::Code, None),
+        // Computed from what it read; the proxy's code is the closest there is to a place.
+        None => (Location::Code, None),
+    }
+}
+
+/// The first slot of `holder` that was read and holds `address`: whole, else packed with other values.
+pub(crate) fn slot_holding(reads: &[Read], holder: Address, address: Address) -> Option<B256> {
+    if address.is_zero() {
+        return None;
+    }
+    let slots = || {
+        reads.iter().filter_map(|read| match read {
+            Read::Slot(whose, slot, value) if *whose == holder => Some((*slot, *value)),
+            _ => None,
+        })
+    };
+    let whole = U256::from_be_bytes(address.into_word().0);
+    slots()
+        .find(|(_, value)| *value == whole)
+        .or_else(|| {
+            slots().find(|(_, value)| code::has_address(&value.to_be_bytes::<32>(), address))
+        })
+        .map(|(slot, _)| slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cutover_types::Status;
+
+    const PROXY: Address = Address::repeat_byte(0xaa);
+    const TARGET: Address = Address::repeat_byte(0xbb);
+
+    fn frame(kind: CallKind, depth: u32, to: Address, input: &[u8]) -> CallFrame {
+        CallFrame {
+            depth,
+            kind,
+            from: PROXY,
+            to,
+            value: U256::ZERO,
+            input: Bytes::copy_from_slice(input),
+            output: Bytes::new(),
+            status: Status::Success,
+        }
+    }
+
+    #[test]
+    fn only_the_calldata_carried_on_at_depth_one_is_forwarding() {
+        let data = [1, 2, 3, 4, 5];
+        let cases = [
+            (frame(CallKind::DelegateCall, 1, TARGET, &data), true),
+            (frame(CallKind::Call, 1, TARGET, &data), true),
+            // Arguments appended to the calldata.
+            (
+                frame(CallKind::DelegateCall, 1, TARGET, &[1, 2, 3, 4, 5, 9]),
+                true,
+            ),
+            (frame(CallKind::DelegateCall, 2, TARGET, &data), false),
+            (
+                frame(CallKind::DelegateCall, 1, TARGET, &[9, 2, 3, 4, 5]),
+                false,
+            ),
+            (frame(CallKind::StaticCall, 1, TARGET, &data), false),
+            (
+                frame(CallKind::Call, 1, Address::with_last_byte(4), &data),
+                false,
+            ),
+        ];
+        for (frame, found) in cases {
+            assert_eq!(
+                forwarding(std::slice::from_ref(&frame), PROXY, &data).is_some(),
+                found,
+                "{frame:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn packed_slots_are_found_after_whole_ones() {
+        let packed = U256::from_be_bytes(TARGET.into_word().0) << 8_u32;
+        let whole = U256::from_be_bytes(TARGET.into_word().0);
+        let slot = B256::with_last_byte;
+        let mut reads = vec![Read::Slot(PROXY, slot(6), packed)];
+        assert_eq!(slot_holding(&reads, PROXY, TARGET), Some(slot(6)));
+        reads.push(Read::Slot(PROXY, slot(7), whole));
+        assert_eq!(slot_holding(&reads, PROXY, TARGET), Some(slot(7)));
+        assert_eq!(slot_holding(&reads, TARGET, TARGET), None);
+    }
+
+    #[test]
+    fn unknown_calls_differ_by_proxy_and_repeat() {
+        assert_eq!(unknown_call(PROXY), unknown_call(PROXY));
+        assert_ne!(unknown_call(PROXY), unknown_call(TARGET));
+        assert_eq!(unknown_call(PROXY).len(), 36);
+    }
+}
