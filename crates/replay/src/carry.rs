@@ -6,7 +6,7 @@
 
 use crate::fees::Fees;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use cutover_types::{Account, Missing, Outcome, State};
+use cutover_types::{Account, AccountDiff, Missing, Outcome, State, StateDiff};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
@@ -34,6 +34,8 @@ pub(crate) struct Carry {
     codes: BTreeMap<Address, Bytes>,
     /// Accounts only green created: slots not listed are zero.
     born: BTreeSet<Address>,
+    /// Slots both sides left equal, which an earlier carry may hold.
+    settled: BTreeSet<(Address, B256)>,
 }
 
 impl Carry {
@@ -59,7 +61,7 @@ impl Carry {
             let (b, g) = (blue.diff.get(&address), green.diff.get(&address));
             let drift = moved(green, address).wrapping_sub(moved(blue, address));
             add(&mut self.balances, address, |old| old.wrapping_add(drift));
-            let steps = |side: Option<&cutover_types::AccountDiff>| {
+            let steps = |side: Option<&AccountDiff>| {
                 side.and_then(|a| a.nonce.as_ref())
                     .map_or(0, |c| c.after.wrapping_sub(c.before))
             };
@@ -90,7 +92,7 @@ impl Carry {
                     (None, None) => b.map(|change| change.before).unwrap_or_default(),
                 };
                 if blue_left == green_left {
-                    self.slots.remove(&(address, slot));
+                    self.forget(address, slot);
                 } else {
                     let carried = Carried {
                         green: green_left,
@@ -105,10 +107,10 @@ impl Carry {
     fn absorb_code(
         &mut self,
         address: Address,
-        blue: Option<&cutover_types::AccountDiff>,
-        green: Option<&cutover_types::AccountDiff>,
+        blue: Option<&AccountDiff>,
+        green: Option<&AccountDiff>,
     ) {
-        let after = |side: Option<&cutover_types::AccountDiff>| {
+        let after = |side: Option<&AccountDiff>| {
             side.and_then(|a| {
                 if a.destroyed {
                     Some(Bytes::new())
@@ -136,9 +138,67 @@ impl Carry {
         }
     }
 
+    /// Takes in what the upgrade did: only green has it.
+    pub(crate) fn place(&mut self, diff: &StateDiff) {
+        for (address, change) in diff {
+            // An account that is only there to pay.
+            if change.storage.is_empty()
+                && !change.created
+                && change
+                    .code
+                    .as_ref()
+                    .is_some_and(|code| code.after.is_empty())
+            {
+                continue;
+            }
+            if let Some(balance) = &change.balance {
+                let drift = balance.after.wrapping_sub(balance.before);
+                add(&mut self.balances, *address, |old| old.wrapping_add(drift));
+            }
+            if let Some(nonce) = &change.nonce {
+                let drift = nonce.after.wrapping_sub(nonce.before);
+                add(&mut self.nonces, *address, |old: u64| {
+                    old.wrapping_add(drift)
+                });
+            }
+            self.absorb_code(*address, None, Some(change));
+            for (slot, value) in &change.storage {
+                let old = self.slots.get(&(*address, *slot));
+                let carried = Carried {
+                    green: value.after,
+                    blue: old.map_or(value.before, |old| old.blue),
+                };
+                if carried.green == carried.blue {
+                    self.forget(*address, *slot);
+                } else {
+                    self.slots.insert((*address, *slot), carried);
+                }
+            }
+        }
+    }
+
+    /// Adds what came later.
+    pub(crate) fn join(&mut self, later: Self) {
+        for key in later.settled {
+            self.slots.remove(&key);
+        }
+        self.slots.extend(later.slots);
+        for (address, drift) in later.balances {
+            add(&mut self.balances, address, |old| old.wrapping_add(drift));
+        }
+        for (address, drift) in later.nonces {
+            add(&mut self.nonces, address, |old: u64| {
+                old.wrapping_add(drift)
+            });
+        }
+        self.codes.extend(later.codes);
+        self.born.extend(later.born);
+    }
+
     /// Forgets a slot.
-    pub(crate) fn forget(&mut self, address: Address, slot: B256) {
+    fn forget(&mut self, address: Address, slot: B256) {
         self.slots.remove(&(address, slot));
+        self.settled.insert((address, slot));
     }
 }
 
@@ -246,7 +306,7 @@ impl State for Drifted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cutover_types::{AccountDiff, Change, MemoryState, Status};
+    use cutover_types::{Change, MemoryState, Status};
 
     const A: Address = Address::repeat_byte(0xaa);
     const SLOT: B256 = B256::ZERO;

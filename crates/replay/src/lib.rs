@@ -9,49 +9,27 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod anvil;
+mod base;
 mod carry;
 mod compare;
+mod engine;
 mod error;
+mod exact;
 mod fees;
+mod modes;
 mod names;
 mod options;
+mod rollback;
+mod run;
+mod setup;
+mod summary;
+mod target;
 mod verdict;
 mod view;
 
+pub use anvil::AnvilEngine;
+pub use engine::{Engine, EngineError, Executed, Job, RevmEngine, Step};
 pub use error::ReplayError;
 pub use options::{DETERMINISTIC_DEPLOYER, ExpectedRule, Green, GreenCode, Options};
-
-use cutover_chain::RecordingFolder;
-use cutover_types::{ReplayReport, progress::Progress};
-use std::time::Duration;
-
-/// What a replay gives.
-#[derive(Clone, Debug)]
-pub struct Replayed {
-    /// The report: the same bytes for the same inputs.
-    pub report: ReplayReport,
-    /// How long it took, which is not part of it.
-    pub speed: Speed,
-}
-
-/// How fast a replay was.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Speed {
-    /// Transactions executed, counting both sides and the ones before them in their blocks.
-    pub executed: u64,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// Replays a recording on blue and on green.
-///
-/// # Errors
-/// When nothing can be replayed at all; what goes wrong with one transaction is in its report.
-pub async fn run(
-    _folder: &RecordingFolder,
-    _green: &Green,
-    _options: &Options,
-    _progress: &dyn Progress,
-) -> Result<Replayed, ReplayError> {
-    Err(ReplayError::Worker("not written yet".into()))
-}
+pub use run::{Replayed, Speed, run};
