@@ -219,17 +219,29 @@ fn conclude(
         &setup.options.expected,
     );
     // People would look for the reason in green's code.
-    if report.why.is_none() && !report.differences.is_empty() && warms(place, live) {
-        report.why = Some(format!(
-            "its access list names the implementation {live}, so green costs 2,500 gas more to reach"
-        ));
+    if report.why.is_none() && !report.differences.is_empty() {
+        report.why = elsewhere(place, blue, live);
     }
 }
 
-fn warms(place: &Place<'_>, implementation: Address) -> bool {
+/// A way to reach blue's implementation that does not lead through the proxy, and so not to green.
+fn elsewhere(place: &Place<'_>, blue: &Outcome, live: Address) -> Option<String> {
     use alloy_consensus::Transaction as _;
     let list = place.exact.transaction.envelope.access_list();
-    list.is_some_and(|list| list.iter().any(|item| item.address == implementation))
+    if list.is_some_and(|list| list.iter().any(|item| item.address == live)) {
+        return Some(format!(
+            "its access list names the implementation {live}, so green costs 2,500 gas more to reach"
+        ));
+    }
+    let other = blue
+        .calls
+        .iter()
+        .find(|frame| frame.to == live && frame.from != place.setup.proxy)?;
+    Some(format!(
+        "{} also calls {live}, which the upgrade does not change: whichever comes second reaches it \
+         2,500 gas cheaper on blue",
+        other.from
+    ))
 }
 
 /// Green cannot take the transaction at all.
