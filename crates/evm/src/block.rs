@@ -1,7 +1,7 @@
 //! The transactions of a block in order, each on what the ones before it left.
 
 use crate::{
-    changes::{Changes, View},
+    changes::{Changes, Layer, View},
     environment::Environment,
     error::EvmError,
     machine::{self, Machine},
@@ -14,10 +14,13 @@ use alloy_eips::{
     eip2935::HISTORY_STORAGE_ADDRESS,
     eip4788::{BEACON_ROOTS_ADDRESS, SYSTEM_ADDRESS},
 };
-use alloy_primitives::{Address, B256, Log};
+use alloy_primitives::{Address, B256, Log, U256};
 use cutover_types::{Hardfork, Missing, Outcome, State, StateDiff, Status, execution::merge_diff};
 use revm::{context::result::ExecutionResult, state::EvmState};
 use std::collections::BTreeSet;
+
+/// Length of the ring buffers of EIP-4788 and EIP-2935.
+const RING: u64 = 8191;
 
 /// What a receipt says about a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +75,9 @@ pub struct BlockRun<'a> {
 impl<'a> BlockRun<'a> {
     /// A run over `state`, the state of the parent block.
     pub fn new(state: &'a dyn State, environment: Environment) -> Self {
-        Self::on(Store::new(state), environment)
-    }
-
-    fn on(store: Store<'a>, environment: Environment) -> Self {
         Self {
             machine: Machine::strict(&environment),
-            store,
+            store: Store::new(state),
             changes: Changes::default(),
             diff: StateDiff::new(),
             environment,
@@ -88,29 +87,51 @@ impl<'a> BlockRun<'a> {
     /// Does what the protocol does before the first transaction: stores the parent's beacon root
     /// (EIP-4788, Cancun) and hash (EIP-2935, Prague).
     ///
+    /// Where the state does not know their contracts, the slots they set are set by the rule, so
+    /// a block that never reads them runs without them.
+    ///
     /// # Errors
-    /// [`EvmError::Missing`] when the state does not know a key they need.
+    /// [`EvmError::WrongCode`] when the state holds a wrong code for them.
     pub fn begin(&mut self) -> Result<(), EvmError> {
-        if self.environment.number == 0 {
+        let Environment {
+            number, timestamp, ..
+        } = self.environment;
+        let ring = |n: u64| U256::from(n % RING);
+        if number == 0 {
             return Ok(());
         }
-        let root = self.environment.parent_beacon_root;
-        if let Some(root) = root.filter(|_| self.environment.hardfork >= Hardfork::Cancun) {
-            self.system_call(BEACON_ROOTS_ADDRESS, root)?;
+        if let Some(root) = self.environment.parent_beacon_root {
+            let slots = [
+                (ring(timestamp), U256::from(timestamp)),
+                (ring(timestamp) + U256::from(RING), root.into()),
+            ];
+            self.system_call(BEACON_ROOTS_ADDRESS, root, &slots)?;
         }
         if self.environment.hardfork >= Hardfork::Prague {
-            self.system_call(HISTORY_STORAGE_ADDRESS, self.environment.parent_hash)?;
+            let parent = self.environment.parent_hash;
+            let slots = [(ring(number - 1), parent.into())];
+            self.system_call(HISTORY_STORAGE_ADDRESS, parent, &slots)?;
         }
         Ok(())
     }
 
-    fn system_call(&mut self, target: Address, word: B256) -> Result<(), EvmError> {
+    fn system_call(
+        &mut self,
+        target: Address,
+        word: B256,
+        slots: &[(U256, U256)],
+    ) -> Result<(), EvmError> {
         // The caller is no account; nodes have nothing to say about it.
         self.store.assume(SYSTEM_ADDRESS);
-        let state = self
+        let called = self
             .machine
-            .system_call(&mut self.store, target, word.into())?;
-        self.commit(state);
+            .system_call(&mut self.store, target, word.into());
+        let (diff, layer) = match called {
+            Ok(state) => self.store.commit(state),
+            Err(EvmError::Missing(_)) => self.store.rule(target, slots),
+            Err(other) => return Err(other),
+        };
+        self.keep(&diff, layer);
         Ok(())
     }
 
@@ -137,9 +158,13 @@ impl<'a> BlockRun<'a> {
 
     fn commit(&mut self, state: EvmState) -> StateDiff {
         let (diff, layer) = self.store.commit(state);
-        self.changes.push(layer);
-        merge_diff(&mut self.diff, &diff);
+        self.keep(&diff, layer);
         diff
+    }
+
+    fn keep(&mut self, diff: &StateDiff, layer: Layer) {
+        self.changes.push(layer);
+        merge_diff(&mut self.diff, diff);
     }
 
     /// What has changed since the parent block.
@@ -169,10 +194,11 @@ impl<'a> BlockRun<'a> {
         environment: &Environment,
         transactions: impl IntoIterator<Item = &'t SignedTransaction>,
     ) -> BTreeSet<Missing> {
-        let mut run = Self::on(Store::guessing(state), environment.clone());
+        let mut run = Self::new(state, environment.clone());
         run.machine = Machine::lenient(environment);
-        run.store.want(environment.beneficiary);
         let _ = run.begin();
+        run.store = run.store.guessing();
+        run.store.want(environment.beneficiary);
         for tx in transactions {
             run.store.want(tx.sender);
             if let Ok(tx) = tx.to_env()
@@ -181,6 +207,17 @@ impl<'a> BlockRun<'a> {
                 run.store.commit(ran.state);
             }
         }
+        run.store.into_guessed()
+    }
+
+    /// Makes the system calls on placeholders; see [`crate::wanted_by_begin`].
+    pub(crate) fn guess_begin(
+        state: &'a dyn State,
+        environment: &Environment,
+    ) -> BTreeSet<Missing> {
+        let mut run = Self::new(state, environment.clone());
+        run.store = run.store.guessing();
+        let _ = run.begin();
         run.store.into_guessed()
     }
 }

@@ -21,7 +21,8 @@ pub(crate) struct Layer {
 /// What they left in one account.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changed {
-    pub(crate) account: Account,
+    /// `None` when only slots are known to have changed.
+    pub(crate) account: Option<Account>,
     /// Created or destroyed: slots not listed are zero.
     pub(crate) fresh: bool,
     pub(crate) slots: B256Map<U256>,
@@ -38,7 +39,7 @@ impl Layer {
     fn cover(&mut self, later: &Self) {
         for (address, new) in &later.accounts {
             let old = self.accounts.entry(*address).or_default();
-            old.account = new.account.clone();
+            old.account = new.account.clone().or(old.account.take());
             if new.fresh {
                 old.fresh = true;
                 old.slots.clear();
@@ -95,8 +96,9 @@ pub struct View<B> {
 impl<B: State> State for View<B> {
     fn account(&self, address: Address) -> Result<Account, Missing> {
         for layer in self.changes.newest_first() {
-            if let Some(changed) = layer.accounts.get(&address) {
-                return Ok(changed.account.clone());
+            let changed = layer.accounts.get(&address);
+            if let Some(account) = changed.and_then(|changed| changed.account.clone()) {
+                return Ok(account);
             }
         }
         self.base.account(address)
@@ -140,10 +142,10 @@ mod tests {
 
     fn layer(slot: u8, value: u64, fresh: bool) -> Layer {
         let changed = Changed {
-            account: Account {
+            account: Some(Account {
                 nonce: value,
                 ..Account::default()
-            },
+            }),
             fresh,
             slots: [(B256::with_last_byte(slot), U256::from(value))]
                 .into_iter()

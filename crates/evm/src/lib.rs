@@ -37,7 +37,7 @@ pub use revert::decode_revert;
 pub use simulate::{CALL_GAS, Request, simulate};
 pub use touched::Touched;
 pub use transaction::SignedTransaction;
-pub use wanted::{wanted, wanted_by_block, wanted_by_request};
+pub use wanted::{wanted, wanted_by_begin, wanted_by_block, wanted_by_request};
 
 #[doc(no_inline)]
 pub use cutover_types::{Missing, Outcome, State};

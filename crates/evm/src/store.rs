@@ -26,6 +26,8 @@ pub(crate) struct Store<'a> {
     accounts: AddressMap<Entry>,
     codes: B256Map<Bytecode>,
     hashes: HashMap<u64, B256>,
+    /// Slots known by rule in accounts that may not be known.
+    ruled: HashMap<(Address, U256), U256>,
     touched: Touched,
     /// Keys answered with placeholders; `None` when an unknown key is an error.
     guessed: Option<BTreeSet<Missing>>,
@@ -45,18 +47,17 @@ impl<'a> Store<'a> {
             accounts: AddressMap::default(),
             codes: B256Map::default(),
             hashes: HashMap::default(),
+            ruled: HashMap::default(),
             touched: Touched::default(),
             guessed: None,
         }
     }
 
-    /// Answers unknown keys with placeholders and notes them: to find out what a run wants, never
-    /// for a result.
-    pub(crate) fn guessing(base: &'a dyn State) -> Self {
-        Self {
-            guessed: Some(BTreeSet::new()),
-            ..Self::new(base)
-        }
+    /// From now on answers unknown keys with placeholders and notes them: to find out what a run
+    /// wants, never for a result.
+    pub(crate) fn guessing(mut self) -> Self {
+        self.guessed.get_or_insert_default();
+        self
     }
 
     pub(crate) fn base(&self) -> &'a dyn State {
@@ -118,6 +119,24 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// Sets slots without looking at the account, which nobody may know.
+    pub(crate) fn rule(&mut self, address: Address, slots: &[(U256, U256)]) -> (StateDiff, Layer) {
+        let mut changed = Changed::default();
+        let mut diff = AccountDiff::default();
+        for (slot, after) in slots.iter().copied() {
+            let key = B256::from(slot);
+            self.ruled.insert((address, slot), after);
+            changed.slots.insert(key, after);
+            let before = self.base.storage(address, key).unwrap_or_default();
+            diff.storage.insert(key, Change { before, after });
+        }
+        let layer = Layer {
+            accounts: [(address, changed)].into_iter().collect(),
+            ..Layer::default()
+        };
+        (StateDiff::from([(address, diff)]), layer)
+    }
+
     fn raw_code(&mut self, hash: B256) -> Bytes {
         self.code_by_hash(hash)
             .map_or_else(|_| Bytes::new(), |code| code.original_bytes())
@@ -156,7 +175,7 @@ impl<'a> Store<'a> {
         };
         let fresh = created || gone;
         let mut changed = Changed {
-            account: after.clone(),
+            account: Some(after.clone()),
             fresh,
             slots: B256Map::default(),
         };
@@ -272,6 +291,9 @@ impl Database for Store<'_> {
         }
         if entry.fresh {
             return Ok(U256::ZERO);
+        }
+        if let Some(value) = self.ruled.get(&(address, slot)) {
+            return Ok(*value);
         }
         let key = B256::from(slot);
         let value = match (base.storage(address, key), &mut self.guessed) {

@@ -24,7 +24,7 @@ pub fn wanted(
     environment: &Environment,
     tx: &SignedTransaction,
 ) -> BTreeSet<Missing> {
-    let mut store = Store::guessing(state);
+    let mut store = Store::new(state).guessing();
     store.want(tx.sender);
     store.want(environment.beneficiary);
     if let Ok(tx) = tx.to_env() {
@@ -39,20 +39,27 @@ pub fn wanted_by_request(
     environment: &Environment,
     request: &Request,
 ) -> BTreeSet<Missing> {
-    let mut store = Store::guessing(state);
+    let mut store = Store::new(state).guessing();
     store.want(request.from);
     let _ = simulate::call(&mut store, environment, request);
     store.into_guessed()
 }
 
-/// The keys that a [`BlockRun`] of these transactions, system calls included, would miss, as far as
-/// can be told now.
+/// The keys that a [`BlockRun`] of these transactions would miss, as far as can be told now.
+///
+/// [`BlockRun::begin`] misses nothing; see [`wanted_by_begin`].
 pub fn wanted_by_block<'t>(
     state: &dyn State,
     environment: &Environment,
     transactions: impl IntoIterator<Item = &'t SignedTransaction>,
 ) -> BTreeSet<Missing> {
     BlockRun::guess(state, environment, transactions)
+}
+
+/// The keys that [`BlockRun::begin`] can do without, but that an engine which makes the system calls
+/// itself, such as anvil, reads: worth fetching where a node gives them.
+pub fn wanted_by_begin(state: &dyn State, environment: &Environment) -> BTreeSet<Missing> {
+    BlockRun::guess_begin(state, environment)
 }
 
 /// The same transaction for a sender who may have nothing.
