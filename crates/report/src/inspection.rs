@@ -1,0 +1,149 @@
+//! What a proxy is, how it is upgraded, and by whom.
+
+use crate::{Document, Line, Report, Tone, Tree, document::Block, hex};
+use cutover_types::{
+    Inspection,
+    inspection::{Controller, Location, Possible, ProxyFacts, RollbackFacts, UpgradeFacts},
+};
+
+impl Report for Inspection {
+    fn document(&self) -> Document {
+        let mut document = Document::new("Inspection");
+        let place = format!(
+            "chain {}, block {} ",
+            self.chain_id,
+            hex::count(self.block.number)
+        );
+        let place = Line::from(place).and(Tone::Dim, hex::short(self.block.hash));
+        let Some(proxy) = &self.proxy else {
+            let line = Line::default().code(hex::address(self.address));
+            document.verdict(Tone::Plain, line.text(" is not a proxy"));
+            document.paragraph(place);
+            document.section("Notes", words(&self.notes));
+            return document;
+        };
+        let line = Line::default().code(hex::address(self.address));
+        let line = line.text(" is a ").and(Tone::Strong, kind(proxy));
+        document.verdict(Tone::Plain, line.text(" proxy"));
+        document.paragraph(place);
+        document.facts(facts(proxy));
+        if !proxy.conflicts.is_empty() {
+            document.section("Conflicting signs", words(&proxy.conflicts));
+        }
+        document.heading("Upgrade");
+        match &self.upgrade {
+            Some(upgrade) => document.facts(upgrade_facts(upgrade)),
+            None => document.paragraph(Line::of(Tone::Warn, "nobody can upgrade it")),
+        }
+        if !self.controllers.is_empty() {
+            document.heading("Who can");
+            for controller in &self.controllers {
+                document.blocks.push(Block::Tree(tree(controller, 0)));
+            }
+        }
+        if let Some(rollback) = &self.rollback {
+            document.heading("The way back");
+            document.paragraph(back(rollback));
+        }
+        if !self.history.is_empty() {
+            document.heading("History");
+            let rows = self.history.iter().map(|entry| {
+                vec![
+                    hex::count(entry.block).into(),
+                    Line::default().code(hex::address(entry.implementation)),
+                    Line::of(Tone::Dim, hex::short(entry.transaction)),
+                ]
+            });
+            document.table(&["#block", "implementation", "transaction"], rows.collect());
+        }
+        document.section("Notes", words(&self.notes));
+        document
+    }
+}
+
+pub(crate) fn words(texts: &[String]) -> Vec<Line> {
+    texts.iter().map(|text| text.as_str().into()).collect()
+}
+
+/// The name in JSON, so that text and scripts say the same.
+fn kind(proxy: &ProxyFacts) -> String {
+    match serde_json::to_value(proxy.kind) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => "unknown".into(),
+    }
+}
+
+fn facts(proxy: &ProxyFacts) -> Vec<(&'static str, Line)> {
+    let implementation = Line::default()
+        .code(hex::address(proxy.implementation.address))
+        .and(Tone::Dim, "  code ")
+        .and(Tone::Dim, hex::short(proxy.implementation.code_hash));
+    let place = match proxy.location {
+        Location::Slot(slot) => Line::from("slot ").and(Tone::Dim, hex::short(slot)),
+        Location::Code => "in the proxy's code".into(),
+        Location::Call(to) => Line::from("answered by ").code(hex::address(to)),
+    };
+    let mut facts = vec![("implementation", implementation), ("where", place)];
+    if let Some(admin) = proxy.admin {
+        facts.push(("admin", Line::default().code(hex::address(admin))));
+    }
+    if let Some(beacon) = proxy.beacon {
+        facts.push(("beacon", Line::default().code(hex::address(beacon))));
+    }
+    facts
+}
+
+fn upgrade_facts(upgrade: &UpgradeFacts) -> Vec<(&'static str, Line)> {
+    let proven = match (&upgrade.proven, &upgrade.why) {
+        (true, _) => Line::of(Tone::Good, "yes: executed on the state of that block"),
+        (false, Some(why)) => Line::of(Tone::Warn, "no: ").text(why.clone()),
+        (false, None) => Line::of(Tone::Warn, "no"),
+    };
+    vec![
+        ("call", Line::of(Tone::Strong, upgrade.verb.clone())),
+        ("from", Line::default().code(hex::address(upgrade.from))),
+        ("to", Line::default().code(hex::address(upgrade.to))),
+        ("proven", proven),
+    ]
+}
+
+fn tree(controller: &Controller, depth: usize) -> Tree {
+    let mut line = Line::of(Tone::Strong, controller.kind.clone())
+        .text(" ")
+        .code(hex::address(controller.address));
+    let members = controller.members.len() as u64;
+    if let Some(threshold) = controller.threshold {
+        line = line.text(format!(
+            "  {} of {}",
+            hex::count(threshold),
+            hex::count(members)
+        ));
+    }
+    if let Some(delay) = controller.delay_seconds {
+        line = line.text(format!("  delay {} s", hex::count(delay)));
+    }
+    if controller.proven {
+        line = line.and(Tone::Good, "  proven");
+    }
+    let shown = if depth < 20 {
+        &controller.members[..]
+    } else {
+        &[]
+    };
+    Tree {
+        line,
+        children: shown.iter().map(|member| tree(member, depth + 1)).collect(),
+    }
+}
+
+fn back(rollback: &RollbackFacts) -> Line {
+    let line = match rollback.possible {
+        Possible::Yes => Line::of(Tone::Good, "open").text(": executed and seen"),
+        Possible::No => Line::of(Tone::Bad, "closed"),
+        Possible::Unknown => Line::of(Tone::Warn, "unknown"),
+    };
+    match &rollback.why {
+        Some(why) => line.text(format!(": {why}")),
+        None => line,
+    }
+}
