@@ -1,6 +1,6 @@
 //! A contract as loaded.
 
-use crate::{ArtifactError, Reference};
+use crate::{ArtifactError, Reference, artifact, compile, project::bounded};
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::Bytes;
 use cutover_types::{StorageLayout, source::Sources};
@@ -78,8 +78,61 @@ pub struct LoadOptions {
 /// # Errors
 /// When the file, the contract or the compiler is not there, or the source does not compile.
 pub fn load(reference: &Reference, options: &LoadOptions) -> Result<Code, ArtifactError> {
-    let _ = options;
-    Err(ArtifactError::BadReference {
-        reference: reference.to_string(),
-    })
+    let mut code = match reference {
+        Reference::Source { unit, contract } => {
+            compile::source(unit, contract.as_deref(), options)?
+        }
+        Reference::Artifact(path) => artifact::artifact(path, options)?,
+        Reference::BuildInfo { file, contract } => artifact::build_info(file, contract, options)?,
+        Reference::CodeFile(path) => artifact::code_file(path, options)?,
+        Reference::Address(address) => return Err(ArtifactError::OnChain { address: *address }),
+    };
+    code.reference = reference.to_string();
+    Ok(code)
+}
+
+impl Code {
+    /// The layout, for callers that cannot do without.
+    ///
+    /// # Errors
+    /// When there is none; the error says how to get one.
+    pub fn require_layout(&self) -> Result<&StorageLayout, ArtifactError> {
+        self.layout.as_ref().ok_or_else(|| ArtifactError::NoLayout {
+            reference: self.reference.clone(),
+            help: self.missing.join("; "),
+        })
+    }
+
+    /// The runtime code, for callers that cannot do without.
+    ///
+    /// # Errors
+    /// When there is none or it is not linked.
+    pub fn require_runtime(&self) -> Result<&Bytes, ArtifactError> {
+        self.require(self.runtime.as_ref(), "runtime")
+    }
+
+    /// The creation code, for callers that cannot do without.
+    ///
+    /// # Errors
+    /// When there is none or it is not linked.
+    pub fn require_creation(&self) -> Result<&Bytes, ArtifactError> {
+        self.require(self.creation.as_ref(), "creation")
+    }
+
+    fn require<'a>(
+        &self,
+        code: Option<&'a Bytes>,
+        what: &'static str,
+    ) -> Result<&'a Bytes, ArtifactError> {
+        if !self.unlinked.is_empty() {
+            return Err(ArtifactError::Unlinked {
+                reference: self.reference.clone(),
+                libraries: bounded(self.unlinked.iter().cloned()),
+            });
+        }
+        code.ok_or_else(|| ArtifactError::NoCode {
+            reference: self.reference.clone(),
+            what,
+        })
+    }
 }

@@ -4,11 +4,25 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod artifact;
+mod bytecode;
 mod code;
+mod compile;
 mod error;
+mod evaluate;
+mod files;
+mod git;
+mod join;
+mod namespaces;
+mod output;
+mod placement;
+mod project;
 mod reference;
+mod scan;
+mod solc;
 
 pub use code::{Code, LoadOptions, Need, load};
 pub use cutover_types::source::{SourceUnit, Sources};
 pub use error::ArtifactError;
+pub use git::{Revision, revision};
 pub use reference::Reference;

@@ -51,7 +51,10 @@ impl<'a> Gaps<'a> {
         }
         match &self.used {
             Some(used) => !used.contains(&item.ast_id),
-            None => item.label.trim_start_matches('_').eq_ignore_ascii_case("gap"),
+            None => item
+                .label
+                .trim_start_matches('_')
+                .eq_ignore_ascii_case("gap"),
         }
     }
 }

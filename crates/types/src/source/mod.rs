@@ -97,6 +97,23 @@ impl<'a> Index<'a> {
             .collect()
     }
 
+    /// The comment right above a node, where the compiler keeps none in the tree.
+    pub fn comment_above(&self, unit: &str, tree: &Value) -> Option<String> {
+        let text = self.texts.get(unit)?;
+        let start: usize = tree["src"].as_str()?.split(':').next()?.parse().ok()?;
+        let before = text.get(..start)?.trim_end();
+        if let Some(block) = before.strip_suffix("*/") {
+            return Some(block.get(block.rfind("/**")?..)?.to_owned());
+        }
+        let mut lines: Vec<_> = before
+            .lines()
+            .rev()
+            .take_while(|line| line.trim_start().starts_with("///"))
+            .collect();
+        lines.reverse();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
     /// Where a node of `unit` starts.
     pub fn line(&self, unit: &str, tree: &Value) -> Option<SourceLine> {
         let text = self.texts.get(unit)?;

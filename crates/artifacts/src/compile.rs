@@ -1,0 +1,261 @@
+//! Compiling one contract and what it imports, asking only for what is needed.
+
+use crate::{
+    ArtifactError, Code, LoadOptions, output,
+    project::{Closure, Project, bounded},
+    scan, solc,
+};
+use cutover_types::text::terminal;
+use foundry_compilers::solc::Solc;
+use serde_json::{Map, Value, json};
+
+/// Compiles `unit:contract` in the project at the root.
+pub(crate) fn source(
+    unit: &str,
+    contract: Option<&str>,
+    options: &LoadOptions,
+) -> Result<Code, ArtifactError> {
+    let project = Project::open(&options.root)?;
+    let unit = project.locate(unit)?;
+    let closure = project.closure(&unit)?;
+    let contract = choose(&unit, contract, &closure)?;
+    let pinned = ["solc", "solc_version"]
+        .iter()
+        .find_map(|name| project.setting(name)?.as_str());
+    let solc = solc::find(options.solc.as_deref(), pinned, &closure.pragmas)?;
+    let input = input(&project, &closure, &unit, &contract, options);
+    tracing::debug!(%unit, solc = %solc.version, units = closure.texts.len(), "compiling");
+    let bad = |detail: String| ArtifactError::BadSolc {
+        path: solc.solc.clone(),
+        detail: terminal(&detail.replace('\n', " "), 300),
+    };
+    let bytes = solc
+        .compile_output(&input)
+        .map_err(|error| bad(error.to_string()))?;
+    let output: Value = serde_json::from_slice(&bytes)
+        .map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
+    refuse_errors(&unit, &solc, &closure, &output)?;
+    let compiled = output::Compiled {
+        output: &output,
+        texts: &closure.texts,
+        version: Some(solc.version.to_string()),
+    };
+    let mut code = compiled.code(&unit, &contract, options.need)?;
+    if let Some(layout) = &code.layout
+        && layout.storage.is_empty()
+        && !code.missing.is_empty()
+    {
+        return Err(bad(bounded(code.missing)));
+    }
+    if code.contract.is_none() {
+        code.contract = Some(format!("{unit}:{contract}"));
+    }
+    Ok(code)
+}
+
+fn choose(unit: &str, wanted: Option<&str>, closure: &Closure) -> Result<String, ArtifactError> {
+    let scan = scan::scan(closure.texts.get(unit).map_or("", String::as_str));
+    if let Some(wanted) = wanted {
+        if scan.contracts.iter().any(|(name, _)| name == wanted) {
+            return Ok(wanted.to_owned());
+        }
+        return Err(not_found(
+            wanted,
+            unit,
+            scan.contracts.into_iter().map(|(name, _)| name),
+        ));
+    }
+    let contracts: Vec<_> = scan
+        .contracts
+        .into_iter()
+        .filter(|(_, contract)| *contract)
+        .map(|(name, _)| name)
+        .collect();
+    match contracts.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(not_found("", unit, [])),
+        several => Err(ArtifactError::Ambiguous {
+            contract: unit.to_owned(),
+            place: "the file".to_owned(),
+            candidates: bounded(several.iter().map(|name| format!("{unit}:{name}"))),
+        }),
+    }
+}
+
+/// "Not found", with the names that are there.
+pub(crate) fn not_found(
+    wanted: &str,
+    place: &str,
+    names: impl IntoIterator<Item = String>,
+) -> ArtifactError {
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort_by_key(|name| (distance(name, wanted), name.clone()));
+    ArtifactError::NotFound {
+        contract: terminal(wanted, 120),
+        place: terminal(place, 300),
+        near: if names.is_empty() {
+            String::new()
+        } else {
+            format!("; there are {}", bounded(names))
+        },
+    }
+}
+
+/// Characters outside the common prefix and suffix: enough to sort by.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let prefix = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let rest = a.len().min(b.len()) - prefix;
+    let suffix = a
+        .bytes()
+        .rev()
+        .zip(b.bytes().rev())
+        .take(rest)
+        .take_while(|(x, y)| x == y)
+        .count();
+    a.len() + b.len() - 2 * (prefix + suffix)
+}
+
+fn input(
+    project: &Project,
+    closure: &Closure,
+    unit: &str,
+    contract: &str,
+    options: &LoadOptions,
+) -> Value {
+    let mut wanted = vec!["abi"];
+    if options.need.layout {
+        wanted.push("storageLayout");
+    }
+    if options.need.bytecode {
+        wanted.extend([
+            "evm.bytecode.object",
+            "evm.bytecode.linkReferences",
+            "evm.deployedBytecode.object",
+            "evm.deployedBytecode.linkReferences",
+            "evm.deployedBytecode.immutableReferences",
+        ]);
+    }
+    let mut selection = json!({ unit: { contract: wanted } });
+    if options.need.layout || options.need.ast {
+        // The layout is completed and verified from the syntax trees.
+        selection["*"] = json!({ "": ["ast"] });
+    }
+    let sources: Map<_, _> = closure
+        .texts
+        .iter()
+        .map(|(name, text)| (name.clone(), json!({ "content": text })))
+        .collect();
+    json!({
+        "language": "Solidity",
+        "sources": sources,
+        "settings": settings(project, selection),
+    })
+}
+
+/// The settings that decide about the code, as the project has them.
+fn settings(project: &Project, selection: Value) -> Value {
+    let setting = |name: &str| project.setting(name);
+    let enabled = setting("optimizer").and_then(toml::Value::as_bool);
+    let runs = setting("optimizer_runs").and_then(toml::Value::as_integer);
+    let mut settings = json!({
+        "remappings": project.remappings(),
+        "optimizer": { "enabled": enabled.unwrap_or(false), "runs": runs.unwrap_or(200) },
+        "outputSelection": selection,
+    });
+    if let Some(version) = setting("evm_version").and_then(toml::Value::as_str) {
+        settings["evmVersion"] = json!(version);
+    }
+    if let Some(via) = setting("via_ir").and_then(toml::Value::as_bool) {
+        settings["viaIR"] = json!(via);
+    }
+    let metadata: Map<_, _> = [
+        ("bytecode_hash", "bytecodeHash"),
+        ("cbor_metadata", "appendCBOR"),
+        ("use_literal_content", "useLiteralContent"),
+    ]
+    .into_iter()
+    .filter_map(|(ours, theirs)| {
+        let value = setting(ours)?;
+        let value = match value {
+            toml::Value::String(text) => json!(text),
+            toml::Value::Boolean(flag) => json!(flag),
+            _ => return None,
+        };
+        Some((theirs.to_owned(), value))
+    })
+    .collect();
+    if !metadata.is_empty() {
+        settings["metadata"] = Value::Object(metadata);
+    }
+    if let Some(libraries) = libraries(project) {
+        settings["libraries"] = libraries;
+    }
+    settings
+}
+
+/// `libraries = ["src/Lib.sol:Lib:0x…"]` of the Foundry profile.
+fn libraries(project: &Project) -> Option<Value> {
+    let mut found = Map::new();
+    for entry in project.setting("libraries")?.as_array()? {
+        let mut parts = entry.as_str()?.rsplitn(3, ':');
+        let (address, name, unit) = (parts.next()?, parts.next()?, parts.next()?);
+        found
+            .entry(unit)
+            .or_insert_with(|| json!({}))
+            .as_object_mut()?
+            .insert(name.to_owned(), json!(address));
+    }
+    Some(Value::Object(found))
+}
+
+fn refuse_errors(
+    unit: &str,
+    solc: &Solc,
+    closure: &Closure,
+    output: &Value,
+) -> Result<(), ArtifactError> {
+    let errors: Vec<_> = output["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|error| error["severity"] == "error")
+        .collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let mut shown: Vec<_> = errors
+        .iter()
+        .take(3)
+        .map(|error| {
+            let message = error["message"]
+                .as_str()
+                .unwrap_or("an error without a message");
+            let message = terminal(&message.replace('\n', " "), 240);
+            match place(error, closure) {
+                Some(place) => format!("{place}: {message}"),
+                None => message,
+            }
+        })
+        .collect();
+    if errors.len() > shown.len() {
+        shown.push(format!("and {} more", errors.len() - shown.len()));
+    }
+    Err(ArtifactError::DoesNotCompile {
+        unit: unit.to_owned(),
+        version: format!(
+            "{}.{}.{}",
+            solc.version.major, solc.version.minor, solc.version.patch
+        ),
+        errors: shown.join("; "),
+    })
+}
+
+fn place(error: &Value, closure: &Closure) -> Option<String> {
+    let location = &error["sourceLocation"];
+    let file = location["file"].as_str()?;
+    let start = usize::try_from(location["start"].as_i64()?).ok()?;
+    let before = closure.texts.get(file)?.as_bytes().get(..start)?;
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Some(format!("{}:{line}", terminal(file, 200)))
+}

@@ -1,0 +1,134 @@
+//! Reading a compiler's output, from the compiler or from a build info.
+
+use crate::{ArtifactError, Code, Need, bytecode, compile::not_found, join, placement};
+use cutover_types::{
+    StorageLayout,
+    source::{Index, Node, SourceUnit, Sources},
+};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A standard-JSON output with the texts it was made from.
+pub(crate) struct Compiled<'a> {
+    pub(crate) output: &'a Value,
+    pub(crate) texts: &'a BTreeMap<String, String>,
+    pub(crate) version: Option<String>,
+}
+
+impl Compiled<'_> {
+    /// What it says of one contract.
+    pub(crate) fn code(&self, unit: &str, name: &str, need: Need) -> Result<Code, ArtifactError> {
+        let contract = &self.output["contracts"][unit][name];
+        if !contract.is_object() {
+            let names = self.output["contracts"][unit].as_object();
+            return Err(not_found(
+                name,
+                unit,
+                names.into_iter().flat_map(|map| map.keys().cloned()),
+            ));
+        }
+        let mut code = Code {
+            contract: Some(format!("{unit}:{name}")),
+            compiler: self.version.clone(),
+            abi: serde_json::from_value(contract["abi"].clone()).ok(),
+            ..Code::default()
+        };
+        if need.bytecode {
+            let evm = &contract["evm"];
+            bytecode::fill(&mut code, &evm["bytecode"], &evm["deployedBytecode"]);
+        }
+        let sources = self.sources();
+        complete(&mut code, &contract["storageLayout"], sources, need);
+        Ok(code)
+    }
+
+    fn sources(&self) -> Sources {
+        let units = self.output["sources"].as_object().into_iter().flatten();
+        let units = units.filter(|(_, unit)| unit["ast"].is_object());
+        Sources {
+            units: units
+                .map(|(name, unit)| {
+                    let text = self.texts.get(name).map(|text| Arc::from(text.as_str()));
+                    let ast = unit["ast"].clone();
+                    (name.clone(), SourceUnit { text, ast })
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Adds layout and sources to a code whose contract is known.
+pub(crate) fn complete(code: &mut Code, layout: &Value, sources: Sources, need: Need) {
+    let name = code.contract.clone().unwrap_or_default();
+    let index = sources.index();
+    let linearized = index
+        .contract(&name)
+        .and_then(|contract| index.linearized(&contract));
+    if need.layout {
+        match read_layout(layout, &index, linearized.as_deref()) {
+            Ok(mut layout) => {
+                if let Some(bases) = &linearized {
+                    join::join(&mut layout, &index, bases);
+                }
+                code.layout = Some(layout);
+            }
+            Err(why) => code.missing.push(why),
+        }
+    }
+    match linearized {
+        Some(_) => code.sources = Some(closed(&sources, &name)),
+        None if need.ast => code.missing.push(format!(
+            "no syntax trees of `{name}` and all its bases: give `Source.sol:Contract`, a full build info, or build with `forge build --ast --force`"
+        )),
+        None => {}
+    }
+}
+
+/// The layout as solc wrote it, or as its rules give it where solc is too old to write one.
+fn read_layout(
+    layout: &Value,
+    index: &Index<'_>,
+    linearized: Option<&[Node<'_>]>,
+) -> Result<StorageLayout, String> {
+    let declared = linearized.map_or(0, |bases| join::state_variables(bases).len());
+    if layout.is_object() {
+        let parsed: StorageLayout = serde_json::from_value(layout.clone())
+            .map_err(|error| format!("the storage layout is malformed: {error}"))?;
+        if parsed.storage.is_empty() && declared > 0 {
+            return Err(format!(
+                "the storage layout is empty although the source declares {declared} state variables: the compiler does not lay out storage"
+            ));
+        }
+        return Ok(parsed);
+    }
+    match linearized {
+        Some(bases) => placement::contract(index, bases)
+            .map_err(|why| format!("no storage layout, and none could be worked out: {why}")),
+        None => Err(
+            "no storage layout: build with `forge build --extra-output storageLayout`, or give `Source.sol:Contract`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Only the units the contract's own unit imports, directly or not: the rest is another's affair.
+fn closed(sources: &Sources, contract: &str) -> Sources {
+    let unit = contract.rsplit_once(':').map_or(contract, |(unit, _)| unit);
+    let mut kept = Sources::default();
+    let mut queue = vec![unit.to_owned()];
+    while let Some(name) = queue.pop() {
+        let Some(unit) = sources.units.get(&name) else {
+            continue;
+        };
+        if kept.units.contains_key(&name) {
+            continue;
+        }
+        for node in unit.ast["nodes"].as_array().into_iter().flatten() {
+            if node["nodeType"] == "ImportDirective" {
+                queue.extend(node["absolutePath"].as_str().map(str::to_owned));
+            }
+        }
+        kept.units.insert(name, unit.clone());
+    }
+    kept
+}
