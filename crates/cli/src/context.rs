@@ -74,6 +74,11 @@ impl Context {
         self.hint.lock().map(|hint| hint.clone()).unwrap_or_default()
     }
 
+    /// How reports are drawn on stdout.
+    pub(crate) fn style(&self) -> cutover_report::Style {
+        cutover_report::Style::new(self.output.width(), self.output.color)
+    }
+
     /// A progress bar on stderr.
     pub(crate) fn progress(&self) -> Bar {
         Bar::new(self.output)

@@ -71,16 +71,32 @@ impl RunFolder {
 
     /// Reads a file and checks that nothing it was computed from has moved since.
     pub(crate) fn read<T: Format>(&self, made_by: &str) -> eyre::Result<Stored<T>> {
-        self.read_if_there(made_by)?.ok_or_else(|| {
-            usage(
-                format!("{} is not there", self.file(T::FILE).display()),
-                format!("run `{made_by}` first, or name its run folder with --run"),
-            )
-        })
+        self.read_if_there(made_by)?.ok_or_else(|| self.not_there::<T>(made_by))
+    }
+
+    fn not_there<T: Format>(&self, made_by: &str) -> eyre::Report {
+        usage(
+            format!("{} is not there", self.file(T::FILE).display()),
+            format!("run `{made_by}` first, or name its run folder with --run"),
+        )
     }
 
     /// [`Self::read`], or `None` when the file does not exist.
     pub(crate) fn read_if_there<T: Format>(&self, made_by: &str) -> eyre::Result<Option<Stored<T>>> {
+        let stored = self.read_unchecked_if_there(made_by)?;
+        if let Some(stored) = &stored {
+            self.refuse_stale(&self.file(T::FILE), &stored.inputs, made_by)?;
+        }
+        Ok(stored)
+    }
+
+    /// [`Self::read`] for what must work even when the files it rests on have moved.
+    pub(crate) fn read_unchecked<T: Format>(&self, made_by: &str) -> eyre::Result<Stored<T>> {
+        self.read_unchecked_if_there(made_by)?.ok_or_else(|| self.not_there::<T>(made_by))
+    }
+
+    /// [`Self::read_unchecked`], or `None` when the file does not exist.
+    pub(crate) fn read_unchecked_if_there<T: Format>(&self, made_by: &str) -> eyre::Result<Option<Stored<T>>> {
         let path = self.file(T::FILE);
         let again = || format!("make it again with `{made_by}`");
         let bytes = match read_bounded(&path) {
@@ -99,7 +115,6 @@ impl RunFolder {
         }
         let content: T = serde_json::from_slice(&bytes)
             .map_err(|error| usage(format!("{} is not valid: {error}", path.display()), again()))?;
-        self.refuse_stale(&path, &envelope.inputs, made_by)?;
         Ok(Some(Stored { content, digest: keccak256(&bytes), inputs: envelope.inputs }))
     }
 

@@ -1,0 +1,157 @@
+//! `cutover propose`: forward, back, forward again, and the page a signer reads.
+
+use crate::{
+    commands::{code, record},
+    context::{Context, chain_stop},
+    exit::{Exit, stop, usage},
+    run_folder::write_atomically,
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::{SolCall, SolValue, sol};
+use clap::Args;
+use cutover_chain::Node;
+use cutover_propose::{GreenRuntime, Options, Reports, SafeFacts};
+use cutover_types::{
+    CheckReport, Inspection, ReplayReport,
+    deployment::Deployment,
+    file::{Input, Inputs},
+    inspection::Controller,
+};
+use std::path::PathBuf;
+
+sol! {
+    interface ISafeFacts {
+        function VERSION() external view returns (string);
+        function nonce() external view returns (uint256);
+        function domainSeparator() external view returns (bytes32);
+    }
+}
+
+/// The page for signers in the run folder.
+const PAGE: &str = "proposal.html";
+
+/// Make the proposal from the reports, for an account or a Safe
+///
+/// Refuses, with every reason, when the check is not passed, the replay shows a difference, the way
+/// back was not rehearsed, or the reports are not about the same code. Writes proposal.json and
+/// proposal.html, the one page a signer reads.
+#[derive(Debug, Args)]
+pub(crate) struct Propose {
+    /// The recording; `recording` in the run folder when not given
+    folder: Option<PathBuf>,
+    /// Calldata the upgrade runs on the proxy; the same as given to `replay`
+    #[arg(long, value_name = "HEX", default_value = "0x")]
+    initializer: Bytes,
+    /// Blocks after which the proposal must be made again
+    #[arg(long, value_name = "COUNT", default_value_t = 50_400)]
+    expires_in: u64,
+    /// Accept this many inconclusive transactions
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    allow_inconclusive: u64,
+    /// Nonce of the Safe for the upgrade; its next one when not given
+    #[arg(long, value_name = "NONCE")]
+    safe_nonce: Option<u64>,
+}
+
+impl Propose {
+    pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
+        let inspection = context.run.read::<Inspection>("cutover inspect")?;
+        let check = context.run.read::<CheckReport>("cutover check")?;
+        let replay = context.run.read::<ReplayReport>("cutover replay")?;
+        let deployment = context.run.read_if_there::<Deployment>("cutover deploy")?;
+        let folder = self.folder.clone().unwrap_or_else(|| context.run.file(record::FOLDER));
+        let recording = record::open(&folder)?.manifest().digest;
+        if replay.inputs.get("recording").map(|input| input.digest) != Some(recording) {
+            return Err(stop(
+                Exit::PreflightRefused,
+                "replay.json is stale: the recording has changed since it was made",
+                "run `cutover replay` again",
+            ));
+        }
+        let node = context.node_on(inspection.content.chain_id, "inspect.json").await?;
+        let block = node.latest().await.map_err(|error| chain_stop(&error))?;
+        let green = code::code_at(&node, replay.content.green.address).await?;
+        let immutables: Vec<_> = deployment.iter().flat_map(|stored| &stored.content.immutables).map(|(start, end)| *start..*end).collect();
+        let safe = match safe_in(&inspection.content) {
+            Some(address) => Some(self.safe_facts(&node, address).await?),
+            None => None,
+        };
+        let reports = Reports {
+            inspection: &inspection.content,
+            check: &check.content,
+            check_digest: check.digest,
+            replay: &replay.content,
+            replay_digest: replay.digest,
+            recording_digest: recording,
+        };
+        let options = Options {
+            initializer: self.initializer.clone(),
+            block,
+            expires_in_blocks: self.expires_in,
+            allow_inconclusive: self.allow_inconclusive,
+            green_runtime: Some(GreenRuntime { code: &green, immutables: &immutables }),
+            safe,
+        };
+        let proposal = cutover_propose::propose(&reports, &options).map_err(|error| refused(context, &error))?;
+        let mut inputs = Inputs::from([
+            ("inspect".to_owned(), inspection.as_input()),
+            ("check".to_owned(), check.as_input()),
+            ("replay".to_owned(), replay.as_input()),
+            ("recording".to_owned(), Input { digest: recording, file: None }),
+        ]);
+        if let Some(deployment) = &deployment {
+            inputs.insert("deploy".to_owned(), deployment.as_input());
+        }
+        let own = context.run.write(&proposal, &inputs)?;
+        let page = cutover_report::signers_page(&proposal, &check.content, &replay.content, own.digest);
+        write_atomically(&context.run.file(PAGE), page.as_bytes())?;
+        context.output.show("propose", &inputs, &proposal, || cutover_report::Report::document(&proposal).text(&context.style()))?;
+        context.output.note(&format!("the signer's page is {}", context.run.file(PAGE).display()));
+        Ok(Exit::Ok)
+    }
+
+    async fn safe_facts(&self, node: &Node, address: Address) -> eyre::Result<SafeFacts> {
+        let version = String::abi_decode(&ask(node, address, ISafeFacts::VERSIONCall {}).await?).unwrap_or_default();
+        let nonce = U256::abi_decode(&ask(node, address, ISafeFacts::nonceCall {}).await?).unwrap_or_default();
+        // Versions before 1.3.0 compute it differently or do not answer.
+        let domain_separator = match ask(node, address, ISafeFacts::domainSeparatorCall {}).await {
+            Ok(answer) => B256::abi_decode(&answer).ok(),
+            Err(_) => None,
+        };
+        let nonce = match self.safe_nonce {
+            Some(nonce) => nonce,
+            None => u64::try_from(nonce).map_err(|_| usage(format!("the Safe {address} answers an impossible nonce"), ""))?,
+        };
+        Ok(SafeFacts { address, version, nonce, domain_separator })
+    }
+}
+
+fn refused(context: &Context, error: &cutover_propose::ProposeError) -> eyre::Report {
+    for refusal in &error.refusals {
+        context.output.warn(&refusal.to_string());
+    }
+    let count = error.refusals.len();
+    stop(
+        Exit::PreflightRefused,
+        format!("nothing is proposed: {count} reason{}", if count == 1 { "" } else { "s" }),
+        "mend what the warnings name and run the steps again",
+    )
+}
+
+/// The Safe the proxy obeys, if that is what it obeys.
+fn safe_in(inspection: &Inspection) -> Option<Address> {
+    let obeys = inspection.upgrade.as_ref()?.path.from;
+    let mut open: Vec<&Controller> = inspection.controllers.iter().collect();
+    while let Some(controller) = open.pop() {
+        if controller.address == obeys {
+            return (controller.kind == "safe").then_some(obeys);
+        }
+        open.extend(&controller.members);
+    }
+    None
+}
+
+async fn ask(node: &Node, to: Address, call: impl SolCall) -> eyre::Result<Bytes> {
+    let request = serde_json::json!([{"to": to, "data": Bytes::from(call.abi_encode())}, "latest"]);
+    node.call("eth_call", request).await.map_err(|error| chain_stop(&error))
+}

@@ -1,0 +1,159 @@
+//! `cutover upgrade`: the transaction, followed to finality.
+
+use crate::{
+    commands::record,
+    context::Context,
+    exit::{Exit, OrStop, chain, stop, usage},
+    run_folder::Stored,
+    signer::SignerArgs,
+};
+use clap::Args;
+use cutover_rollout::{Current, Finality, Journal, Options, Rollout, RolloutError, Uninterrupted};
+use cutover_types::{
+    CheckReport, Format, Proposal, ReplayReport,
+    proposal::Evidence,
+    rollout::JOURNAL_FILE,
+};
+use std::{path::PathBuf, time::Duration};
+
+/// Send the proposed upgrade and follow it until its block is final
+///
+/// Everything the proposal rests on is looked at again first; every refusal is shown and nothing is
+/// sent. The way back and the signed transaction are in the journal before anything leaves this
+/// machine, so an interrupted run goes on with the same bytes and nothing is sent twice.
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
+    /// The recording; `recording` in the run folder when not given
+    folder: Option<PathBuf>,
+    /// Accept this many inconclusive transactions in the replay
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    allow_inconclusive: u64,
+    #[command(flatten)]
+    follow: Follow,
+    #[command(flatten)]
+    signer: SignerArgs,
+}
+
+/// How a transaction is followed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transaction")]
+pub(crate) struct Follow {
+    /// Settle for this many blocks on top, on chains that have no finality
+    #[arg(long, value_name = "COUNT")]
+    confirmations: Option<u64>,
+    /// Stop following after this long; the next run goes on
+    #[arg(long, value_name = "SECONDS")]
+    patience: Option<u64>,
+    /// Highest fee per gas, in wei
+    #[arg(long, value_name = "WEI")]
+    max_fee: Option<u128>,
+    /// Seconds between two looks at the chain
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    poll: f64,
+}
+
+impl Follow {
+    pub(super) fn options(&self) -> Options {
+        Options {
+            finality: self.confirmations.map_or(Finality::Finalized, Finality::Confirmations),
+            poll: Duration::from_secs_f64(self.poll.clamp(0.05, 3_600.0)),
+            patience: self.patience.map(Duration::from_secs),
+            max_fee: self.max_fee,
+            through: None,
+        }
+    }
+}
+
+impl Upgrade {
+    pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
+        let proposal = context.run.read::<Proposal>("cutover propose")?;
+        refuse_unless_account(&proposal.content)?;
+        let check = context.run.read::<CheckReport>("cutover check")?;
+        let replay = context.run.read::<ReplayReport>("cutover replay")?;
+        let folder = self.folder.clone().unwrap_or_else(|| context.run.file(record::FOLDER));
+        let recording = record::open(&folder)?.manifest().digest;
+        let node = context.node_on(proposal.content.chain_id, Proposal::FILE).await?;
+        let signer = self.signer.unlock().await?;
+        let mut journal = journal(context)?;
+        context.on_interrupt("run the same command again: it goes on with the same signed transaction");
+        let digests = Evidence { check: check.digest, replay: replay.digest, recording };
+        let current = Current {
+            digests: &digests,
+            check: &check.content,
+            replay: &replay.content,
+            allow_inconclusive: self.allow_inconclusive,
+        };
+        let progress = context.progress();
+        let options = self.follow.options();
+        let run = Rollout {
+            node: &node,
+            signer: signer.as_tx_signer(),
+            journal: &mut journal,
+            progress: &progress,
+            checkpoints: &Uninterrupted,
+            options: &options,
+        };
+        let outcome = cutover_rollout::upgrade(run, &proposal.content, proposal.digest, &current).await;
+        drop(progress);
+        finish(context, "upgrade", &proposal, outcome)
+    }
+}
+
+/// A Safe's transaction is signed and sent by its owners, not by one key of this machine.
+pub(super) fn refuse_unless_account(proposal: &Proposal) -> eyre::Result<()> {
+    if proposal.authority.kind == "account" {
+        return Ok(());
+    }
+    Err(stop(
+        Exit::PreflightRefused,
+        format!("{} is a {}: its owners sign the proposal", proposal.authority.address, proposal.authority.kind),
+        "hand them proposal.html; `cutover status` shows when it is done",
+    ))
+}
+
+/// Opens the journal for writing.
+pub(super) fn journal(context: &Context) -> eyre::Result<Journal> {
+    let journal = Journal::open(&context.run.file(JOURNAL_FILE)).or_stop(Exit::Usage, "")?;
+    for note in journal.notes() {
+        context.output.warn(note);
+    }
+    Ok(journal)
+}
+
+/// Shows and keeps the receipt, or says why there is none.
+pub(super) fn finish(
+    context: &Context,
+    command: &str,
+    proposal: &Stored<Proposal>,
+    outcome: Result<cutover_types::rollout::Receipt, RolloutError>,
+) -> eyre::Result<Exit> {
+    let inputs = [("proposal".to_owned(), proposal.as_input())].into();
+    match outcome {
+        Ok(receipt) => {
+            context.run.write(&receipt, &inputs)?;
+            context.output.show(command, &inputs, &receipt, || cutover_report::Report::document(&receipt).text(&context.style()))?;
+            Ok(Exit::Ok)
+        }
+        Err(RolloutError::Refused(refusals)) => {
+            let unknown = !refusals.is_empty() && refusals.iter().all(cutover_rollout::PreflightError::is_inconclusive);
+            for refusal in &refusals {
+                context.output.warn(&chain(refusal));
+            }
+            let exit = if unknown { Exit::Inconclusive } else { Exit::PreflightRefused };
+            let count = refusals.len();
+            Err(stop(exit, format!("nothing was sent: {count} reason{}", if count == 1 { "" } else { "s" }), ""))
+        }
+        Err(error) => {
+            let message = chain(&error);
+            Err(match &error {
+                RolloutError::Journal(_) | RolloutError::OtherJournal { .. } | RolloutError::NoPointer => {
+                    usage(message, "`cutover rollback --rebuild` makes the pointer again from the proposal and the chain")
+                }
+                RolloutError::Failed { .. } => stop(Exit::PreflightRefused, message, "the proxy is as it was; find out why before you try again"),
+                RolloutError::SlotNotMoved { .. } => stop(Exit::RollbackAdvised, message, "run `cutover status`, then `cutover rollback`"),
+                error if error.is_inconclusive() => stop(Exit::Inconclusive, message, "run the same command again: it goes on where it stopped"),
+                _ => stop(Exit::PreflightRefused, message, "run `cutover status`"),
+            })
+        }
+    }
+}
