@@ -1,7 +1,8 @@
 //! The recorded state of a block's parent, and what a node adds to it.
 
+use alloy_primitives::{Address, B256, Bytes, U256};
 use cutover_chain::{LazyState, Node};
-use cutover_types::{MemoryState, Missing};
+use cutover_types::{Account, MemoryState, Missing, RecordedBlock, State};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -11,26 +12,58 @@ use std::{
 pub(crate) const MAX_WAVES: usize = 200;
 
 /// State at a parent block that can grow.
+#[derive(Clone)]
 pub(crate) struct Base {
-    known: Arc<MemoryState>,
+    known: Arc<Known>,
     node: Option<Node>,
     parent: u64,
     refused: BTreeMap<Missing, String>,
 }
 
+/// What is known at one time.
+pub(crate) struct Known {
+    block: Arc<RecordedBlock>,
+    fetched: MemoryState,
+}
+
+impl State for Known {
+    fn account(&self, address: Address) -> Result<Account, Missing> {
+        let recorded = self.block.state.account(address);
+        recorded.or_else(|_| self.fetched.account(address))
+    }
+
+    fn code(&self, hash: B256) -> Result<Bytes, Missing> {
+        let recorded = self.block.state.code(hash);
+        recorded.or_else(|_| self.fetched.code(hash))
+    }
+
+    fn storage(&self, address: Address, slot: B256) -> Result<U256, Missing> {
+        let recorded = self.block.state.storage(address, slot);
+        recorded.or_else(|_| self.fetched.storage(address, slot))
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, Missing> {
+        let recorded = self.block.state.block_hash(number);
+        recorded.or_else(|_| self.fetched.block_hash(number))
+    }
+}
+
 impl Base {
-    /// What the recording knows of block `parent`.
-    pub(crate) fn new(known: Arc<MemoryState>, node: Option<Node>, parent: u64) -> Self {
+    /// What the recording knows of the parent of `block`.
+    pub(crate) fn new(block: Arc<RecordedBlock>, node: Option<Node>) -> Self {
         Self {
-            known,
+            parent: block.header.number.saturating_sub(1),
+            known: Arc::new(Known {
+                block,
+                fetched: MemoryState::default(),
+            }),
             node,
-            parent,
             refused: BTreeMap::new(),
         }
     }
 
     /// What is known now.
-    pub(crate) fn known(&self) -> Arc<MemoryState> {
+    pub(crate) fn known(&self) -> Arc<Known> {
         self.known.clone()
     }
 
@@ -59,18 +92,23 @@ impl Base {
                 .and_then(|key| self.refused.get(key))
                 .cloned()
                 .unwrap_or_default();
-            return Err(format!("{}, and {why}", first(wanted)));
+            return Err(format!("{}: {why}", first(wanted)));
         }
-        let mut lazy = LazyState::with_known(node.clone(), self.parent, (*self.known).clone());
+        let mut lazy = LazyState::new(node.clone(), self.parent);
         match lazy.fill(&new).await {
             Ok(refused) => {
                 for (key, error) in refused {
                     self.refused.insert(key, error.to_string());
                 }
             }
-            Err(error) => return Err(format!("{}, and {error}", first(&new))),
+            Err(error) => return Err(format!("{}: {error}", first(&new))),
         }
-        self.known = Arc::new(lazy.known);
+        let mut fetched = self.known.fetched.clone();
+        fetched.absorb(lazy.known);
+        self.known = Arc::new(Known {
+            block: self.known.block.clone(),
+            fetched,
+        });
         Ok(())
     }
 }

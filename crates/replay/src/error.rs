@@ -65,12 +65,6 @@ pub enum ReplayError {
         /// Green's code hash.
         green: B256,
     },
-    /// The upgrade could be executed before none of the transactions.
-    #[error("the upgrade could not be executed before any transaction: {why}")]
-    NeverUpgraded {
-        /// Why not, at the first.
-        why: String,
-    },
     /// The recording cannot be read.
     #[error("could not read the recording")]
     Folder(#[from] FolderError),

@@ -2,28 +2,49 @@
 
 use crate::{
     anvil::AnvilEngine,
-    base::Base,
+    base::{Base, MAX_WAVES},
     carry::Carry,
-    engine::RevmEngine,
+    engine::{EngineError, RevmEngine},
     error::ReplayError,
     exact::{Prepared, prepare},
     setup::Setup,
     target::{Engines, Place, Taken, take},
     view::Layered,
 };
-use cutover_evm::Environment;
+use cutover_evm::{Changes, Environment, SignedTransaction};
 use cutover_types::{
     Assumption, Outcome, RecordedBlock, State, Target,
-    replay::{EngineName, TransactionReport},
+    execution::Status,
+    replay::{EngineName, TransactionReport, UpgradeRun},
 };
 use std::{collections::BTreeSet, sync::Arc};
+
+/// Transactions tried again after the way back.
+const PROBES: usize = 3;
 
 /// The upgrade as it went.
 #[derive(Clone, Debug)]
 pub(crate) struct Upgraded {
-    pub(crate) from: alloy_primitives::Address,
-    pub(crate) to: alloy_primitives::Address,
     pub(crate) outcome: Outcome,
+    pub(crate) why: Option<String>,
+}
+
+impl Upgraded {
+    /// Whether green was installed by it.
+    pub(crate) fn works(&self) -> bool {
+        self.why.is_none()
+    }
+
+    pub(crate) fn describe(&self, setup: &Setup) -> UpgradeRun {
+        UpgradeRun {
+            from: setup.path.from,
+            to: setup.path.to,
+            data: setup.forward.clone(),
+            status: self.outcome.status,
+            gas: self.outcome.gas_used,
+            why: self.why.clone(),
+        }
+    }
 }
 
 /// What came of some transactions, in chain order.
@@ -41,11 +62,34 @@ pub(crate) struct Ran {
     pub(crate) executed: u64,
 }
 
-/// The chain's state after the last transaction that ran.
+/// The last block, for what comes after the traffic.
 #[derive(Clone)]
 pub(crate) struct End {
     pub(crate) environment: Environment,
-    pub(crate) state: Arc<dyn State>,
+    pub(crate) base: Base,
+    /// The last transactions whose control held, newest last.
+    pub(crate) last: Vec<Last>,
+}
+
+/// A transaction as blue ran it.
+#[derive(Clone)]
+pub(crate) struct Last {
+    pub(crate) transaction: SignedTransaction,
+    pub(crate) prefix: Changes,
+    pub(crate) blue: Outcome,
+}
+
+impl End {
+    /// The chain's state after the last transaction.
+    pub(crate) fn state(&self) -> Arc<dyn State> {
+        match self.last.last() {
+            None => self.base.known(),
+            Some(last) => Layered::share(
+                Arc::new(last.prefix.over(self.base.known())),
+                last.blue.diff.clone(),
+            ),
+        }
+    }
 }
 
 /// A block to run, with the transactions wanted of it.
@@ -89,14 +133,12 @@ impl Ran {
         let Some((step, outcome)) = &taken.upgrade else {
             return;
         };
-        if self
-            .upgraded
-            .as_ref()
-            .is_some_and(|done| done.outcome.status.is_success())
-        {
+        if self.upgraded.as_ref().is_some_and(Upgraded::works) {
             return;
         }
-        if outcome.status.is_success() {
+        // A transaction that has no upgrade to run on does not run on green.
+        let works = taken.ran.is_some() || taken.report.green.is_some();
+        if works {
             let mut installed = Carry::default();
             installed.place(&step.place);
             installed.place(&outcome.diff);
@@ -107,9 +149,8 @@ impl Ran {
             }
         }
         self.upgraded = Some(Upgraded {
-            from: step.from,
-            to: step.to,
             outcome: outcome.clone(),
+            why: (!works).then(|| taken.report.why.clone().unwrap_or_default()),
         });
     }
 }
@@ -131,12 +172,56 @@ async fn engines(
     })
 }
 
-fn base(setup: &Setup, block: &RecordedBlock) -> Base {
-    Base::new(
-        Arc::new(block.state.clone()),
-        setup.options.node.clone(),
-        block.header.number.saturating_sub(1),
-    )
+fn base(setup: &Setup, block: &Arc<RecordedBlock>) -> Base {
+    Base::new(block.clone(), setup.options.node.clone())
+}
+
+/// The upgrade on the state of a block's parent, with no transaction after it.
+pub(crate) async fn upgrade_alone(
+    setup: &Setup,
+    block: &RecordedBlock,
+    base: &mut Base,
+) -> Result<UpgradeRun, ReplayError> {
+    let environment = Environment::of(setup.chain_id, &block.header)?;
+    let revm = RevmEngine {
+        speculate: base.grows(),
+    };
+    let mut run = UpgradeRun {
+        from: setup.path.from,
+        to: setup.path.to,
+        data: setup.forward.clone(),
+        status: Status::Halt,
+        gas: 0,
+        why: None,
+    };
+    for _ in 0..MAX_WAVES {
+        let view: Arc<dyn State> = base.known();
+        let step = setup.step(&*view, &mut BTreeSet::new())?;
+        let missing = match revm.upgrade(&environment, &view, &step) {
+            Ok((_, outcome)) => {
+                run.status = outcome.status;
+                run.gas = outcome.gas_used;
+                return Ok(run);
+            }
+            Err(EngineError::Upgrade { outcome, why }) => {
+                run.status = outcome.status;
+                run.gas = outcome.gas_used;
+                run.why = Some(why);
+                return Ok(run);
+            }
+            Err(EngineError::Missing(missing)) => missing,
+            Err(other) => {
+                run.why = Some(other.to_string());
+                return Ok(run);
+            }
+        };
+        if let Err(why) = base.fill(&missing).await {
+            run.why = Some(format!("it could not be executed: {why}"));
+            return Ok(run);
+        }
+    }
+    run.why = Some("it never stops asking for state".into());
+    Ok(run)
 }
 
 /// One block on its own: every transaction on the exact state it had.
@@ -188,10 +273,7 @@ async fn run(
             environment: &prepared.environment,
             exact,
         };
-        let upgraded = ran
-            .upgraded
-            .as_ref()
-            .is_some_and(|done| done.outcome.status.is_success());
+        let upgraded = ran.upgraded.as_ref().is_some_and(Upgraded::works);
         let carry = (carried && upgraded).then(|| Arc::new(ran.carry.clone()));
         let upgrade = carry.is_none();
         let taken = take(
@@ -209,12 +291,22 @@ async fn run(
         if let Some((blue, green)) = &taken.ran {
             ran.carry.absorb(blue, green, &*before, Some(&exact.fees));
         }
-        if let Ok(blue) = &exact.control {
-            ran.end = Some(End {
-                environment: prepared.environment.clone(),
-                state: Layered::share(before, blue.diff.clone()),
-            });
-        }
         ran.reports.push(taken.report);
+    }
+    let held = prepared.targets.iter().filter_map(|exact| {
+        Some(Last {
+            transaction: exact.transaction.clone(),
+            prefix: exact.prefix.clone(),
+            blue: exact.control.as_ref().ok()?.clone(),
+        })
+    });
+    let mut last: Vec<Last> = held.collect();
+    last.drain(..last.len().saturating_sub(PROBES));
+    if !last.is_empty() {
+        ran.end = Some(End {
+            environment: prepared.environment.clone(),
+            base: base.clone(),
+            last,
+        });
     }
 }

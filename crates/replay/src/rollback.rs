@@ -1,15 +1,19 @@
 //! The way back, executed on the state green leaves.
 
 use crate::{
+    base::MAX_WAVES,
     carry::{Carry, Drifted},
-    engine::{RevmEngine, Step},
-    modes::{End, Ran},
+    compare::reason,
+    engine::{EngineError, RevmEngine, Step},
+    modes::{End, Ran, Upgraded},
     names::{Names, label},
     setup::Setup,
+    view::Layered,
 };
 use alloy_primitives::{Address, Bytes};
+use cutover_evm::execute;
 use cutover_types::{
-    State,
+    Missing, Outcome, State,
     execution::{Change, Status},
     replay::RollbackRun,
 };
@@ -19,7 +23,7 @@ use std::{collections::BTreeSet, sync::Arc};
 const MAX_LOSSY: usize = 100;
 
 /// Goes back and forward again after the traffic, and lists what stays different.
-pub(crate) fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
+pub(crate) async fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
     let call = |to: Address| {
         setup
             .path
@@ -27,7 +31,7 @@ pub(crate) fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
             .map(|call| call.data)
             .unwrap_or_default()
     };
-    let mut run = RollbackRun {
+    let plan = RollbackRun {
         rehearsed: false,
         status: None,
         back: call(setup.blue.address),
@@ -36,77 +40,125 @@ pub(crate) fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
         lossy: Vec::new(),
         why: None,
     };
-    let upgraded = ran
-        .upgraded
-        .as_ref()
-        .is_some_and(|upgraded| upgraded.outcome.status.is_success());
-    let Some(end) = ran.end.as_ref().filter(|_| upgraded) else {
-        run.why = Some("green was never installed, so there is nothing to go back from".into());
-        return run;
+    let installed = ran.upgraded.as_ref().is_some_and(Upgraded::works);
+    let Some(mut end) = ran.end.clone().filter(|_| installed) else {
+        return RollbackRun {
+            why: Some("green was never installed, so there is nothing to go back from".into()),
+            ..plan
+        };
     };
     let mut carry = ran.installed.clone().unwrap_or_default();
     carry.join(ran.carry.clone());
     let carry = Arc::new(carry);
-    run.lossy = lossy(setup, &carry);
-    let left: Arc<dyn State> = Arc::new(Drifted::new(end.state.clone(), carry));
-    let Some(after) = there(setup, end, &left, &mut run) else {
-        return run;
-    };
-    again(setup, end, &after, &mut run);
-    run
+    for _ in 0..MAX_WAVES {
+        let mut run = plan.clone();
+        run.lossy = lossy(setup, &carry);
+        match attempt(setup, &end, &carry, &mut run) {
+            Ok(()) => return run,
+            Err(missing) => {
+                if let Err(why) = end.base.fill(&missing).await {
+                    run.why = Some(format!(
+                        "the call {} could not be executed: {why}",
+                        if run.rehearsed {
+                            "forward again"
+                        } else {
+                            "back"
+                        }
+                    ));
+                    return run;
+                }
+            }
+        }
+    }
+    plan
 }
 
-/// The call back.
-fn there(
+/// Back, a few transactions on blue, and forward again; `Err` names state that is not known.
+fn attempt(
     setup: &Setup,
     end: &End,
-    left: &Arc<dyn State>,
+    carry: &Arc<Carry>,
     run: &mut RollbackRun,
-) -> Option<Arc<dyn State>> {
-    let step = step(setup, &**left, run.back.clone(), setup.blue.address);
-    match RevmEngine::default().upgrade(&end.environment, left, &step) {
-        Ok((after, outcome)) => {
-            run.rehearsed = true;
-            run.status = Some(outcome.status);
-            Some(after)
+) -> Result<(), BTreeSet<Missing>> {
+    let left: Arc<dyn State> = Arc::new(Drifted::new(end.state(), carry.clone()));
+    let Some((after, back)) = call(setup, end, &left, run.back.clone(), setup.blue.address, run)?
+    else {
+        return Ok(());
+    };
+    probe(setup, end, carry, &back, run);
+    let again = run.forward_again.clone();
+    call(setup, end, &after, again, setup.green.address, run)?;
+    Ok(())
+}
+
+type Called = Option<(Arc<dyn State>, Outcome)>;
+
+/// One of the two calls. The first is the way back.
+fn call(
+    setup: &Setup,
+    end: &End,
+    view: &Arc<dyn State>,
+    data: Bytes,
+    implementation: Address,
+    run: &mut RollbackRun,
+) -> Result<Called, BTreeSet<Missing>> {
+    let step = step(setup, &**view, data, implementation);
+    let revm = RevmEngine {
+        speculate: end.base.grows(),
+    };
+    let back = !run.rehearsed;
+    let mut note = |status: Status, why: Option<String>| {
+        run.rehearsed = true;
+        run.why = why;
+        if back {
+            run.status = Some(status);
+        } else {
+            run.forward_again_status = Some(status);
         }
-        Err(crate::engine::EngineError::Upgrade { outcome, why }) => {
-            run.rehearsed = true;
-            // Success with the wrong implementation is no way back.
-            run.status = Some(match outcome.status {
+    };
+    match revm.upgrade(&end.environment, view, &step) {
+        Ok((after, outcome)) => {
+            note(outcome.status, None);
+            Ok(Some((after, outcome)))
+        }
+        Err(EngineError::Missing(missing)) => Err(missing),
+        Err(EngineError::Upgrade { outcome, why }) => {
+            // Success with the wrong implementation is no success.
+            let status = match outcome.status {
                 Status::Success => Status::Revert,
                 other => other,
-            });
-            run.why = Some(why.replacen("the upgrade call", "the call back", 1));
-            None
+            };
+            let name = if back {
+                "the call back"
+            } else {
+                "the call forward again"
+            };
+            note(status, Some(why.replacen("the upgrade call", name, 1)));
+            Ok(None)
         }
         Err(other) => {
-            run.why = Some(format!("the call back could not be executed: {other}"));
-            None
+            run.why = Some(other.to_string());
+            Ok(None)
         }
     }
 }
 
-/// The call forward again, after it.
-fn again(setup: &Setup, end: &End, after: &Arc<dyn State>, run: &mut RollbackRun) {
-    let step = step(
-        setup,
-        &**after,
-        run.forward_again.clone(),
-        setup.green.address,
-    );
-    match RevmEngine::default().upgrade(&end.environment, after, &step) {
-        Ok((_, outcome)) => run.forward_again_status = Some(outcome.status),
-        Err(crate::engine::EngineError::Upgrade { outcome, why }) => {
-            run.forward_again_status = Some(match outcome.status {
-                Status::Success => Status::Revert,
-                other => other,
-            });
-            run.why = Some(why.replacen("the upgrade call", "going forward again", 1));
-        }
-        Err(other) => {
-            run.why = Some(format!(
-                "going forward again could not be executed: {other}"
+/// Runs the last transactions on blue over what green left: those that now end otherwise are part of
+/// what does not come back.
+fn probe(setup: &Setup, end: &End, carry: &Arc<Carry>, back: &Outcome, run: &mut RollbackRun) {
+    for last in &end.last {
+        let exact: Arc<dyn State> = Arc::new(last.prefix.over(end.base.known()));
+        let left: Arc<dyn State> = Arc::new(Drifted::new(exact, carry.clone()));
+        let view = Layered::share(left, back.diff.clone());
+        // What cannot be told here says nothing about the way back.
+        let Ok(outcome) = execute(&*view, &end.environment, &last.transaction) else {
+            continue;
+        };
+        if last.blue.status.is_success() && !outcome.status.is_success() {
+            let why = reason(&outcome, setup.green.abi.as_ref()).unwrap_or_default();
+            run.lossy.push(format!(
+                "transaction {} succeeded on blue and fails on it after the way back: {why}",
+                last.transaction.hash
             ));
         }
     }

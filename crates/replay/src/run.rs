@@ -82,13 +82,8 @@ pub(crate) async fn replay(
     };
     let (first, _) = plan.first_key_value().ok_or_else(nothing)?;
     let first = load(*first)?;
-    let mut base = Base::new(
-        Arc::new(first.state.clone()),
-        options.node.clone(),
-        first.header.number.saturating_sub(1),
-    );
+    let mut base = Base::new(first.clone(), options.node.clone());
     let setup = Arc::new(Setup::new(recording, green, options, &first, &mut base).await?);
-    drop((first, base));
     let total: usize = plan.values().map(Vec::len).sum();
     progress.start("replaying", u64::try_from(total).ok());
     let ran = match options.mode {
@@ -97,7 +92,12 @@ pub(crate) async fn replay(
     };
     progress.finish();
     let ran = ran?;
-    let report = report(&setup, recording, &ran)?;
+    let upgrade = match &ran.upgraded {
+        Some(upgraded) => upgraded.describe(&setup),
+        // No control held, but the upgrade itself may work all the same.
+        None => modes::upgrade_alone(&setup, &first, &mut base).await?,
+    };
+    let report = report(&setup, recording, &ran, upgrade).await;
     Ok(Replayed {
         report,
         speed: Speed {
@@ -193,16 +193,13 @@ async fn sequential(
     Ok(ran)
 }
 
-fn report(setup: &Setup, recording: &Recording, ran: &Ran) -> Result<ReplayReport, ReplayError> {
-    let Some(upgraded) = &ran.upgraded else {
-        let why = ran
-            .reports
-            .iter()
-            .find_map(|report| report.why.clone())
-            .unwrap_or_default();
-        return Err(ReplayError::NeverUpgraded { why });
-    };
-    Ok(ReplayReport {
+async fn report(
+    setup: &Setup,
+    recording: &Recording,
+    ran: &Ran,
+    upgrade: UpgradeRun,
+) -> ReplayReport {
+    ReplayReport {
         engine: setup.options.engine,
         mode: setup.options.mode,
         chain_id: setup.chain_id,
@@ -210,19 +207,13 @@ fn report(setup: &Setup, recording: &Recording, ran: &Ran) -> Result<ReplayRepor
         window: recording.window,
         blue: setup.blue.clone(),
         green: setup.green_at(),
-        upgrade: UpgradeRun {
-            from: upgraded.from,
-            to: upgraded.to,
-            data: setup.forward.clone(),
-            status: upgraded.outcome.status,
-            gas: upgraded.outcome.gas_used,
-        },
+        upgrade,
         summary: summary::summary(&ran.reports),
         selectors: summary::selectors(&ran.reports, setup.green.abi.as_ref()),
         transactions: ran.reports.clone(),
-        rollback: rehearse(setup, ran),
+        rollback: rehearse(setup, ran).await,
         assumptions: ran.assumptions.iter().cloned().collect(),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -188,6 +188,9 @@ pub struct UpgradeRun {
     pub status: Status,
     /// Gas used.
     pub gas: u64,
+    /// Why it did not work, or could not be executed at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// The way back, executed on the state green left.
