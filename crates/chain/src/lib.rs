@@ -5,7 +5,9 @@
 //! one view of the state, as JSON-RPC on loopback, so that a fork can be made with no node at all.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod answer;
 pub mod anvil;
+mod block;
 pub mod error;
 pub mod facade;
 pub mod fetch;
@@ -13,6 +15,7 @@ pub mod folder;
 pub mod keys;
 pub mod node;
 pub mod rpc;
+mod transport;
 
 pub use error::ChainError;
 pub use facade::{Archive, Facade, RecordingArchive, ViewArchive};
