@@ -46,12 +46,13 @@ mod tests {
         let compiled = Bytes::from_static(&[0x60, 0, 0, 0x55]);
         let deployed = Bytes::from_static(&[0x60, 7, 9, 0x55]);
         let patched = Bytes::from_static(&[0x60, 7, 9, 0x56]);
-        let (checked, immutables) = (keccak256(&compiled), [1..3]);
+        let checked = keccak256(&compiled);
+        let (immutables, outside) = (vec![1..2, 2..3], vec![1..2, 2..9]);
         for (code, ranges, expected) in [
             (&compiled, &[][..], true),
             (&deployed, &immutables[..], true),
             (&deployed, &[][..], false),
-            (&deployed, &[1..9][..], false),
+            (&deployed, &outside[..], false),
             (&patched, &immutables[..], false),
         ] {
             let runtime = GreenRuntime {

@@ -151,6 +151,7 @@ fn judge_replay(replay: &ReplayReport, options: &Options<'_>, refusals: &mut Vec
     if !replay.upgrade.status.is_success() {
         refusals.push(Refusal::UpgradeFailed {
             status: replay.upgrade.status,
+            why: replay.upgrade.why.clone(),
         });
     }
     let rollback = &replay.rollback;

@@ -93,10 +93,12 @@ pub enum Refusal {
         transactions: u64,
     },
     /// The upgrade itself failed on the fork.
-    #[error("the upgrade transaction ended as {} on the fork", status_word(.status))]
+    #[error("the upgrade transaction ended as {} on the fork{}", status_word(.status), because(.why))]
     UpgradeFailed {
         /// How.
         status: Status,
+        /// Why, where the replay says so.
+        why: Option<String>,
     },
     /// The way back was not executed.
     #[error("the rollback was not rehearsed: {}", text::terminal(.why, 200))]
@@ -180,7 +182,7 @@ pub enum Refusal {
         expected: Address,
     },
     /// Hashes of this version are not known.
-    #[error("safe {address} says version {:?}, whose hashes are not known", text::terminal(.version, 40))]
+    #[error("safe {address} says version {}, whose hashes are not known", text::terminal(.version, 40))]
     SafeVersion {
         /// The Safe.
         address: Address,
@@ -213,6 +215,12 @@ fn status_word(status: &Status) -> &'static str {
         Status::Revert => "revert",
         Status::Halt => "halt",
     }
+}
+
+fn because(why: &Option<String>) -> String {
+    why.as_ref()
+        .map(|why| format!(": {}", text::terminal(why, 200)))
+        .unwrap_or_default()
 }
 
 fn short(data: &Bytes) -> String {

@@ -1,1 +1,413 @@
+//! What is proposed, and everything that is refused, as a table.
 
+use crate::{GreenRuntime, Options, Refusal, Reports, SafeFacts, propose, safe::Family};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
+use cutover_types::{
+    CheckReport, Inspection, LayoutVerdict, ReplayReport, SafetyVerdict, Status, UpgradePath, Verb,
+    Verdict, Window,
+    abi::IMPLEMENTATION_SLOT,
+    check::{CheckedCode, Layouts},
+    inspection::{
+        BlockId, CodeAt, Controller, Location, Possible, ProxyFacts, ProxyKind, RollbackFacts,
+        UpgradeFacts,
+    },
+    replay::{EngineName, Mode, RollbackRun, Summary, UpgradeRun},
+};
+
+const PROXY: Address = Address::repeat_byte(0xa1);
+const ADMIN: Address = Address::repeat_byte(0xa2);
+const OWNER: Address = Address::repeat_byte(0xa3);
+const BLUE: Address = Address::repeat_byte(0xb1);
+const GREEN: Address = Address::repeat_byte(0xb2);
+
+struct World {
+    inspection: Inspection,
+    check: CheckReport,
+    replay: ReplayReport,
+    options: Options<'static>,
+}
+
+impl World {
+    /// Everything in order.
+    fn new() -> Self {
+        let path = UpgradePath {
+            proxy: PROXY,
+            verb: Verb::AdminUpgrade,
+            verb_with_data: Some(Verb::AdminUpgradeAndCall),
+            from: OWNER,
+            to: ADMIN,
+            holder: PROXY,
+            slot: IMPLEMENTATION_SLOT,
+        };
+        let code = |address| CodeAt {
+            address,
+            code_hash: keccak256(address),
+        };
+        let data = |to| path.call(to, &Bytes::new()).unwrap().data;
+        let controller = |address, kind: &str, members| Controller {
+            address,
+            kind: kind.into(),
+            threshold: None,
+            delay_seconds: None,
+            members,
+            proven: true,
+        };
+        let inspection = Inspection {
+            address: PROXY,
+            chain_id: 1,
+            block: BlockId {
+                number: 100,
+                hash: B256::ZERO,
+            },
+            proxy: Some(ProxyFacts {
+                kind: ProxyKind::Transparent,
+                implementation: code(BLUE),
+                location: Location::Slot(IMPLEMENTATION_SLOT),
+                admin: Some(ADMIN),
+                beacon: None,
+                conflicts: vec![],
+            }),
+            upgrade: Some(UpgradeFacts {
+                verb: path.verb.name().into(),
+                from: OWNER,
+                to: ADMIN,
+                data: data(BLUE),
+                proven: true,
+                why: None,
+                path: path.clone(),
+            }),
+            controllers: vec![controller(
+                ADMIN,
+                "proxy-admin",
+                vec![controller(OWNER, "eoa", vec![])],
+            )],
+            rollback: Some(RollbackFacts {
+                possible: Possible::Yes,
+                data: data(BLUE),
+                why: None,
+            }),
+            history: vec![],
+            notes: vec![],
+        };
+        let checked = |address| CheckedCode {
+            reference: "V.sol:V".into(),
+            contract: "V.sol:V".into(),
+            code_hash: keccak256(address),
+        };
+        let check = CheckReport {
+            verdict: Verdict::Pass,
+            layout_verdict: LayoutVerdict::Compatible,
+            safety_verdict: SafetyVerdict::Safe,
+            blue: checked(BLUE),
+            green: checked(GREEN),
+            findings: vec![],
+            layouts: Layouts::default(),
+            not_checked: vec![],
+        };
+        let replay = ReplayReport {
+            engine: EngineName::Revm,
+            mode: Mode::Isolated,
+            chain_id: 1,
+            proxy: PROXY,
+            window: Window { from: 1, to: 99 },
+            blue: code(BLUE),
+            green: code(GREEN),
+            upgrade: UpgradeRun {
+                from: OWNER,
+                to: ADMIN,
+                data: data(GREEN),
+                status: Status::Success,
+                gas: 40_000,
+                why: None,
+            },
+            summary: Summary {
+                transactions: 3,
+                control_held: 3,
+                identical: 2,
+                gas_only: 1,
+                ..Summary::default()
+            },
+            selectors: vec![],
+            transactions: vec![],
+            rollback: RollbackRun {
+                rehearsed: true,
+                status: Some(Status::Success),
+                back: data(BLUE),
+                forward_again: data(GREEN),
+                forward_again_status: Some(Status::Success),
+                lossy: vec![],
+                why: None,
+            },
+            assumptions: vec![],
+        };
+        let options = Options {
+            block: 120,
+            expires_in_blocks: 50,
+            ..Options::default()
+        };
+        Self {
+            inspection,
+            check,
+            replay,
+            options,
+        }
+    }
+
+    fn propose(&self) -> Result<cutover_types::Proposal, crate::ProposeError> {
+        let reports = Reports {
+            inspection: &self.inspection,
+            check: &self.check,
+            check_digest: B256::repeat_byte(1),
+            replay: &self.replay,
+            replay_digest: B256::repeat_byte(2),
+            recording_digest: B256::repeat_byte(3),
+        };
+        propose(&reports, &self.options)
+    }
+
+    fn obey(&mut self, kind: &str) {
+        self.inspection.controllers[0].members[0].kind = kind.into();
+    }
+}
+
+#[test]
+fn an_account_is_asked_to_send_what_was_executed() {
+    let world = World::new();
+    let proposal = world.propose().unwrap();
+    assert_eq!(proposal.forward.data, world.replay.upgrade.data);
+    assert_eq!(proposal.back.data, world.replay.rollback.back);
+    assert_eq!(
+        (proposal.forward.to, proposal.authority.kind.as_str()),
+        (ADMIN, "account")
+    );
+    assert_eq!((proposal.expires, proposal.preconditions.len()), (170, 4));
+    assert!(proposal.hashes.is_empty());
+    assert!(proposal.steps[1].starts_with(&format!("{OWNER} sends ProxyAdmin.upgrade")));
+}
+
+#[test]
+fn a_safe_gets_three_hashes_on_following_nonces() {
+    let mut world = World::new();
+    world.obey("safe");
+    let family = Family::of("1.4.1").unwrap();
+    world.options.safe = Some(SafeFacts {
+        address: OWNER,
+        version: "1.4.1+L2".into(),
+        nonce: 7,
+        domain_separator: Some(family.domain(1, OWNER)),
+    });
+    let proposal = world.propose().unwrap();
+    let nonces: Vec<_> = proposal.hashes.iter().map(|hashes| hashes.nonce).collect();
+    assert_eq!(nonces, [7, 8, 9]);
+    assert_eq!(
+        proposal.hashes[1],
+        family.hashes(1, OWNER, &proposal.back, 8)
+    );
+    assert!(proposal.steps[1].contains(&proposal.hashes[0].safe_tx_hash.to_string()));
+}
+
+#[test]
+fn an_initializer_runs_forward_and_never_again() {
+    let mut world = World::new();
+    let initializer = Bytes::from_static(&[1, 2, 3, 4]);
+    let path = &world.inspection.upgrade.as_ref().unwrap().path;
+    world.replay.upgrade.data = path.call(GREEN, &initializer).unwrap().data;
+    world.options.initializer = initializer;
+    let proposal = world.propose().unwrap();
+    assert_ne!(proposal.forward.data, proposal.forward_again.data);
+    assert_eq!(
+        proposal.forward_again.data,
+        world.replay.rollback.forward_again
+    );
+    assert!(proposal.steps[1].contains("ProxyAdmin.upgradeAndCall"));
+}
+
+#[test]
+fn immutables_do_not_make_green_another_contract() {
+    let mut world = World::new();
+    let deployed: &'static Bytes = Box::leak(Box::new(Bytes::from_static(&[1, 9, 9, 4])));
+    let ranges: &'static [_] = Box::leak(vec![(1..3)].into_boxed_slice());
+    world.check.green.code_hash = keccak256([1, 0, 0, 4]);
+    world.replay.green.code_hash = keccak256(deployed);
+    assert!(matches!(
+        world.propose().unwrap_err().refusals[..],
+        [Refusal::GreenDiffers { .. }]
+    ));
+    world.options.green_runtime = Some(GreenRuntime {
+        code: deployed,
+        immutables: ranges,
+    });
+    world.propose().unwrap();
+}
+
+#[test]
+fn every_doubt_is_refused_by_its_own_name() {
+    type Spoil = fn(&mut World);
+    let cases: &[(Spoil, &str)] = &[
+        (
+            |w| w.check.verdict = Verdict::Blocked,
+            "the check is blocked, not pass (0 blocking)",
+        ),
+        (
+            |w| w.check.verdict = Verdict::Inconclusive,
+            "the check is inconclusive",
+        ),
+        (
+            |w| (w.replay.summary.changed, w.replay.summary.identical) = (1, 1),
+            "the replay found 1 changed and 0 regressed transactions",
+        ),
+        (
+            |w| (w.replay.summary.regressed, w.replay.summary.identical) = (1, 1),
+            "the replay found 0 changed and 1 regressed transactions",
+        ),
+        (
+            |w| (w.replay.summary.inconclusive, w.replay.summary.identical) = (1, 1),
+            "1 of 3 replayed transactions are inconclusive, 0 are allowed",
+        ),
+        (
+            |w| w.replay.summary = Summary::default(),
+            "the replay compared no transaction",
+        ),
+        (
+            |w| w.replay.summary.transactions = 9,
+            "the replay's summary does not add up",
+        ),
+        (
+            |w| w.replay.upgrade.status = Status::Revert,
+            "the upgrade transaction ended as revert on the fork",
+        ),
+        (
+            |w| w.replay.rollback.rehearsed = false,
+            "the rollback was not rehearsed",
+        ),
+        (
+            |w| w.replay.rollback.status = Some(Status::Revert),
+            "the rehearsed rollback failed",
+        ),
+        (
+            |w| w.replay.rollback.status = None,
+            "the rehearsed rollback failed",
+        ),
+        (
+            |w| w.replay.rollback.forward_again_status = None,
+            "going forward again after the rollback failed",
+        ),
+        (
+            |w| w.replay.green.code_hash = B256::ZERO,
+            "is not the code that was checked",
+        ),
+        (
+            |w| w.replay.chain_id = 5,
+            "replay and inspect disagree on the chain: 5 and 1",
+        ),
+        (
+            |w| w.replay.proxy = BLUE,
+            "replay and inspect disagree on the proxy",
+        ),
+        (
+            |w| w.replay.blue.address = OWNER,
+            "replay and inspect disagree on blue:",
+        ),
+        (
+            |w| w.replay.blue.code_hash = B256::ZERO,
+            "replay and inspect disagree on blue's code",
+        ),
+        (
+            |w| w.replay.upgrade.from = ADMIN,
+            "replay and inspect disagree on who sends the upgrade",
+        ),
+        (
+            |w| w.replay.upgrade.to = PROXY,
+            "replay and inspect disagree on who receives the upgrade",
+        ),
+        (
+            |w| w.replay.upgrade.data = Bytes::new(),
+            "the forward call that would be proposed",
+        ),
+        (
+            |w| w.replay.rollback.back = Bytes::new(),
+            "the back call that would be proposed",
+        ),
+        (
+            |w| w.replay.rollback.forward_again = Bytes::new(),
+            "the forward_again call that would be proposed",
+        ),
+        (|w| w.inspection.proxy = None, "is not a proxy"),
+        (|w| w.inspection.upgrade = None, "nobody can upgrade proxy"),
+        (
+            |w| w.inspection.upgrade.as_mut().unwrap().proven = false,
+            "was not proven: unknown",
+        ),
+        (|w| w.obey("timelock"), "a timelock, which cutover cannot"),
+        (
+            |w| w.inspection.controllers.clear(),
+            "a contract of unknown kind, which cutover cannot drive",
+        ),
+        (|w| w.obey("safe"), "its nonce and version were not given"),
+        (
+            |w| {
+                w.obey("safe");
+                w.options.safe = Some(facts(ADMIN, "1.4.1", None));
+            },
+            "the facts given are of safe",
+        ),
+        (
+            |w| {
+                w.obey("safe");
+                w.options.safe = Some(facts(OWNER, "9.9.9\u{1b}[2J", None));
+            },
+            r"says version 9.9.9\u{1b}[2J, whose hashes are not known",
+        ),
+        (
+            |w| {
+                w.obey("safe");
+                w.options.safe = Some(facts(OWNER, "1.4.1", Some(B256::ZERO)));
+            },
+            "answers domain separator",
+        ),
+        (
+            |w| {
+                let upgrade = w.inspection.upgrade.as_mut().unwrap();
+                upgrade.path.verb_with_data = None;
+                w.options.initializer = Bytes::from_static(&[1]);
+            },
+            "cannot carry an initializer call of 1 bytes",
+        ),
+    ];
+    for (spoil, expected) in cases {
+        let mut world = World::new();
+        spoil(&mut world);
+        let error = world.propose().unwrap_err();
+        let texts: Vec<_> = error.refusals.iter().map(ToString::to_string).collect();
+        assert!(
+            texts.iter().any(|text| text.contains(expected)),
+            "{expected:?} not in {texts:#?}"
+        );
+    }
+}
+
+#[test]
+fn every_reason_is_given_at_once() {
+    let mut world = World::new();
+    world.check.verdict = Verdict::Blocked;
+    world.replay.rollback.rehearsed = false;
+    world.obey("timelock");
+    assert_eq!(world.propose().unwrap_err().refusals.len(), 3);
+}
+
+#[test]
+fn green_must_not_be_blue() {
+    let mut world = World::new();
+    world.replay.green.address = BLUE;
+    let refusals = world.propose().unwrap_err().refusals;
+    assert!(refusals.contains(&Refusal::AlreadyGreen { address: BLUE }));
+}
+
+fn facts(address: Address, version: &str, domain_separator: Option<B256>) -> SafeFacts {
+    SafeFacts {
+        address,
+        version: version.into(),
+        nonce: 0,
+        domain_separator,
+    }
+}

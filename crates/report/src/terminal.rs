@@ -106,11 +106,10 @@ impl Document {
 }
 
 fn needs_space(before: &Block, block: &Block) -> bool {
-    match (before, block) {
-        (Block::Heading(_), _) => false,
-        (Block::Verdict(..), Block::Paragraph(_)) => false,
-        _ => true,
-    }
+    !matches!(
+        (before, block),
+        (Block::Heading(_), _) | (Block::Verdict(..), Block::Paragraph(_))
+    )
 }
 
 fn write_block(out: &mut String, block: &Block, style: Style) {
