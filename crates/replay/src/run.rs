@@ -19,6 +19,7 @@ use cutover_types::{
 use futures::{StreamExt as _, stream};
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -39,6 +40,18 @@ pub struct Speed {
     pub executed: u64,
     /// How long it took.
     pub took: Duration,
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} executions in {:.2} s: {:.0} a second",
+            self.executed,
+            self.took.as_secs_f64(),
+            self.per_second()
+        )
+    }
 }
 
 impl Speed {

@@ -1,13 +1,17 @@
 #[path = "mainnet.rs"]
 mod mainnet;
+#[path = "small.rs"]
+mod small;
 
 use super::*;
 use crate::{GreenCode, Options};
+
 use alloy_primitives::{Address, Bytes, hex};
 use cutover_types::{
     Assumption, ReplayReport, TransactionVerdict,
+    execution::Status,
     progress::Silent,
-    replay::{EngineName, Mode},
+    replay::{DifferenceKind, EngineName, Mode},
 };
 use mainnet::{Tape, USDC, USDC_NEW, USDC_OLD, code, data};
 
@@ -198,4 +202,144 @@ async fn the_same_inputs_give_the_same_bytes() {
     }
     let whole: ReplayReport = serde_json::from_str(&reports[0]).unwrap();
     assert_eq!(parts, whole.transactions);
+}
+
+fn quiet(_: u64, _: &mut cutover_types::MemoryState) {}
+
+/// What green leaves in slot 0 by each transaction.
+fn counts(report: &ReplayReport) -> Vec<u64> {
+    let left = |transaction: &cutover_types::replay::TransactionReport| {
+        let storage = transaction
+            .differences
+            .iter()
+            .find(|difference| difference.what == DifferenceKind::Storage)?;
+        let word: alloy_primitives::U256 = storage.green.parse().ok()?;
+        Some(word.to::<u64>())
+    };
+    report.transactions.iter().filter_map(left).collect()
+}
+
+#[tokio::test]
+async fn isolated_starts_anew_and_sequential_carries_on() {
+    let tape = small::tape(&[2, 1], quiet);
+    // Blue leaves 1, 2, 3.
+    for (mode, expected) in [(Mode::Isolated, [2, 3, 4]), (Mode::Sequential, [2, 4, 6])] {
+        let options = Options {
+            mode,
+            ..Options::default()
+        };
+        let report = go(&tape, &green(small::counter(2)), &options).await;
+        assert_eq!(report.summary.changed, 3);
+        assert_eq!(counts(&report), expected, "{mode:?}");
+        assert!(report.rollback.status.unwrap().is_success());
+        assert_eq!(report.rollback.lossy.len(), 1, "{:?}", report.rollback);
+    }
+}
+
+#[tokio::test]
+async fn a_carried_slot_that_others_change_is_inconclusive() {
+    let tape = small::tape(&[1, 1], |number, state| {
+        if number == 101 {
+            let slots = state.storage.get_mut(&small::PROXY).unwrap();
+            slots.insert(Default::default(), alloy_primitives::U256::from(50));
+        }
+    });
+    let options = Options {
+        mode: Mode::Sequential,
+        ..Options::default()
+    };
+    let report = go(&tape, &green(small::counter(2)), &options).await;
+    assert_eq!(
+        report.transactions[1].verdict,
+        TransactionVerdict::Inconclusive
+    );
+    let why = report.transactions[1].why.as_ref().unwrap();
+    assert!(why.contains("changed outside the recording"), "{why}");
+}
+
+#[tokio::test]
+async fn a_green_that_cannot_be_left_is_found_out() {
+    let tape = small::tape(&[1], quiet);
+    let report = go(&tape, &green(small::one_way()), &Options::default()).await;
+    assert!(report.upgrade.status.is_success());
+    assert!(report.rollback.rehearsed);
+    assert_eq!(report.rollback.status, Some(Status::Revert));
+    let why = report.rollback.why.unwrap();
+    assert!(why.starts_with("the call back succeeds, but slot"), "{why}");
+}
+
+#[tokio::test]
+async fn an_upgrade_that_does_not_install_green_is_inconclusive() {
+    let tape = small::tape(&[2], quiet);
+    let mut path = small::path();
+    path.verb = cutover_types::Verb::AdminUpgrade;
+    let options = Options {
+        upgrade: Some(path),
+        ..Options::default()
+    };
+    let report = go(&tape, &green(small::counter(2)), &options).await;
+    assert_eq!(report.summary.control_held, 2);
+    assert_eq!(report.summary.inconclusive, 2);
+    assert!(report.upgrade.why.is_some());
+    assert!(!report.rollback.rehearsed);
+}
+
+#[tokio::test]
+async fn a_constructor_runs_at_greens_address() {
+    let tape = small::tape(&[1], quiet);
+    // Returns its own address as code.
+    let code = GreenCode::Creation(hex!("305f5260205ff3").into());
+    let candidate = Green {
+        address: code.default_address(),
+        code,
+        ..green(Bytes::new())
+    };
+    let report = go(&tape, &candidate, &Options::default()).await;
+    assert_eq!(
+        report.green.code_hash,
+        alloy_primitives::keccak256(candidate.address.into_word())
+    );
+    assert_eq!(report.summary.changed, 1);
+    assert!(
+        !report
+            .assumptions
+            .iter()
+            .any(|assumption| matches!(assumption, Assumption::CodePlaced { .. }))
+    );
+}
+
+#[tokio::test]
+async fn an_expected_change_is_no_divergence() {
+    let tape = small::tape(&[2], quiet);
+    let rule = crate::ExpectedRule {
+        selector: Some([0x12, 0x34, 0x56, 0x78].into()),
+        what: Some(DifferenceKind::Storage),
+        place: Some("slot 0x0000*".into()),
+        reason: "it counts in twos".into(),
+    };
+    let options = Options {
+        expected: vec![rule],
+        ..Options::default()
+    };
+    let report = go(&tape, &green(small::counter(2)), &options).await;
+    assert_eq!(report.summary.expected, 2);
+    assert_eq!(
+        report.transactions[0].why.as_deref(),
+        Some("it counts in twos")
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_that_blue_does_not_reproduce_stops_its_block() {
+    let mut tape = small::tape(&[2, 1], quiet);
+    let block = std::sync::Arc::make_mut(tape.blocks.get_mut(&100).unwrap());
+    if let alloy_consensus::ReceiptEnvelope::Legacy(receipt) = &mut block.receipts[0] {
+        receipt.receipt.cumulative_gas_used += 1;
+    }
+    let report = go(&tape, &green(small::counter(1)), &Options::default()).await;
+    assert_eq!(report.summary.control_held, 1);
+    assert_eq!(report.summary.inconclusive, 2);
+    assert_eq!(report.summary.identical, 1);
+    let why = report.transactions[0].why.as_ref().unwrap();
+    assert!(why.contains("the receipt says"), "{why}");
 }
