@@ -24,17 +24,23 @@ fn constants(code: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether the code compares calldata with this selector. Compilers push it as four bytes, as a word,
-/// or without its trailing zero bits before a shift.
+/// or without its trailing zero bits before a shift, and compare by adding its negative too.
 pub(crate) fn has_selector(code: &[u8], selector: [u8; 4]) -> bool {
     let selector = u32::from_be_bytes(selector);
-    let odd = selector.checked_shr(selector.trailing_zeros()).unwrap_or(0);
-    let word = U256::from(selector) << 224;
+    let forms = [selector, selector.wrapping_neg()];
+    let odd = |form: u32| form.checked_shr(form.trailing_zeros()).unwrap_or(0);
+    let word = |form: u32| U256::from(form) << 224_u32;
     constants(code).any(|data| match data.len() {
         3..=4 => {
             let value = data.iter().fold(0_u32, |sum, b| sum << 8 | u32::from(*b));
-            value == selector || value == odd
+            forms
+                .iter()
+                .any(|form| value == *form || value == odd(*form))
         }
-        32 => U256::from_be_slice(data) == word,
+        32 => {
+            let value = U256::from_be_slice(data);
+            forms.iter().any(|form| value == word(*form))
+        }
         _ => false,
     })
 }
@@ -98,6 +104,7 @@ mod tests {
         let selector = hex!("3659cfe6");
         assert!(has_selector(&hex!("80633659cfe614"), selector));
         assert!(has_selector(&hex!("631b2ce7f360e11b14"), selector));
+        assert!(has_selector(&hex!("6364d3180d60e11b8101"), selector));
         assert!(!has_selector(&hex!("3659cfe6"), selector));
         // Inside the data of another PUSH it is no constant of its own.
         assert!(!has_selector(&hex!("65633659cfe6ff"), selector));

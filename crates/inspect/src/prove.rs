@@ -167,17 +167,22 @@ fn stayed(
     if !after.is_some_and(|value| holds(value, current)) {
         return Err("the upgrade call succeeds, but the slot holds something else after it".into());
     }
-    let word = current.into_word();
-    let announced = outcome.logs.iter().any(|log| {
-        log.address == path.holder
-            && log.topics().first() == Some(&IProxy::Upgraded::SIGNATURE_HASH)
-            && (log.topics().get(1) == Some(&word) || log.data.data.get(..32) == Some(&word[..]))
-    });
-    if announced {
+    if announced(outcome, path.holder, current) {
         Ok(())
     } else {
         Err("the upgrade call succeeds, but nothing shows that it upgrades".into())
     }
+}
+
+/// Whether `holder` said that it now runs `implementation`.
+pub(crate) fn announced(outcome: &Outcome, holder: Address, implementation: Address) -> bool {
+    let word = implementation.into_word();
+    outcome.logs.iter().any(|log| {
+        log.address == holder
+            && log.topics().first() == Some(&IProxy::Upgraded::SIGNATURE_HASH)
+            // zos did not index it.
+            && (log.topics().get(1) == Some(&word) || log.data.data.get(..32) == Some(&word[..]))
+    })
 }
 
 /// The step succeeded and the slot now holds `implementation`.

@@ -5,6 +5,7 @@ use super::{Recognized, Subject};
 use crate::{
     code::has_selector,
     error::{InspectError, key},
+    prove::announced,
     session::{Played, Script, Session, request},
     trace::{forwarding, unknown_call},
 };
@@ -39,7 +40,30 @@ pub(super) async fn refusals(
     Ok(played.iter().map(refusal).collect())
 }
 
-/// Whether the code answers `upgradeTo` and `upgradeToAndCall`.
+/// Whether the proxy itself answers its admin's `upgradeTo` as OpenZeppelin's do. Other kinds keep their
+/// admin in the same slot and are upgraded in another way.
+pub(super) async fn obeys(
+    session: &mut Session,
+    subject: &Subject,
+    admin: Address,
+) -> Result<bool, InspectError> {
+    let proxy = subject.proxy;
+    let implementation = subject.forward.target;
+    let data = IProxy::upgradeToCall {
+        newImplementation: implementation,
+    };
+    let played = session.call(admin, proxy, data.abi_encode()).await?;
+    let payer = Missing::Account { address: admin };
+    if played.guesses().any(|missing| missing != payer) {
+        return Ok(dispatches_upgrades(&subject.code));
+    }
+    let outcome = played.outcomes.first();
+    Ok(outcome.is_some_and(|outcome| {
+        outcome.status.is_success() && announced(outcome, proxy, implementation)
+    }))
+}
+
+/// Whether the code compares calldata with `upgradeTo` and `upgradeToAndCall`.
 pub(super) fn dispatches_upgrades(code: &[u8]) -> bool {
     has_selector(code, IProxy::upgradeToCall::SELECTOR)
         && has_selector(code, IProxy::upgradeToAndCallCall::SELECTOR)

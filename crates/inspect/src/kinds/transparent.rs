@@ -48,7 +48,7 @@ impl Kind for Transparent {
             return Ok(None);
         };
         let refused = admin::refusals(session, subject.proxy, &[holder]).await?;
-        if refused.iter().all(Option::is_none) || !admin::dispatches_upgrades(&subject.code) {
+        if refused.iter().all(Option::is_none) || !admin::obeys(session, subject, holder).await? {
             return Ok(None);
         }
         let mut found = Recognized::new(ProxyKind::Transparent);

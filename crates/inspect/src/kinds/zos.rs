@@ -18,28 +18,27 @@ impl Kind for ZosAdmin {
         session: &mut Session,
         subject: &Subject,
     ) -> Result<Option<Recognized>, InspectError> {
-        if subject.forward.location != Location::Slot(ZOS_IMPLEMENTATION_SLOT)
-            || !admin::dispatches_upgrades(&subject.code)
-            // The kind with an owner shares the implementation slot.
-            || !has_word(&subject.code, ZOS_ADMIN_SLOT)
-        {
+        if subject.forward.location != Location::Slot(ZOS_IMPLEMENTATION_SLOT) {
             return Ok(None);
         }
         let mut zos = Recognized::new(ProxyKind::ZosAdmin);
         let holder = match admin::address_in(session, subject.proxy, ZOS_ADMIN_SLOT).await? {
-            Ok(Some(holder)) => holder,
-            Ok(None) => {
-                zos.notes
-                    .push("it has no admin: nobody can upgrade it".into());
-                return Ok(Some(zos));
-            }
-            Err(unread) => {
-                zos.notes.push(unread);
-                return Ok(Some(zos));
+            Ok(Some(holder)) => Ok(holder),
+            Ok(None) => Err("it has no admin: nobody can upgrade it".into()),
+            Err(unread) => Err(unread),
+        };
+        let holder = match holder {
+            Ok(holder) => holder,
+            Err(why) => {
+                // The kind with an owner shares the implementation slot, so the code must tell.
+                let looks = has_word(&subject.code, ZOS_ADMIN_SLOT)
+                    && admin::dispatches_upgrades(&subject.code);
+                zos.notes.push(why);
+                return Ok(looks.then_some(zos));
             }
         };
         let refused = admin::refusals(session, subject.proxy, &[holder]).await?;
-        if refused.iter().all(Option::is_none) {
+        if refused.iter().all(Option::is_none) || !admin::obeys(session, subject, holder).await? {
             return Ok(None);
         }
         let direct = (Verb::UpgradeTo, Some(Verb::UpgradeToAndCall));

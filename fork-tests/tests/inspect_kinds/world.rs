@@ -1,0 +1,191 @@
+//! A chain of one's own with real proxies on it.
+
+use alloy_primitives::{Address, B256, Bytes, U256, hex};
+use cutover_chain::{Node, Policy};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+/// An anvil that ends with the test.
+pub struct World {
+    anvil: Child,
+    pub node: Node,
+    pub accounts: Vec<Address>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.anvil.kill();
+        let _ = self.anvil.wait();
+    }
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let (anvil, port) = listen(
+            Command::new(anvil()).args(["--port", "0"]),
+            "Listening on 127.0.0.1:",
+        );
+        let node = node(port);
+        let accounts = node.call("eth_accounts", json!([])).await.unwrap();
+        Self {
+            anvil,
+            node,
+            accounts,
+        }
+    }
+
+    pub async fn send(&self, transaction: Value) -> Value {
+        let hash: B256 = self
+            .node
+            .call("eth_sendTransaction", json!([transaction]))
+            .await
+            .unwrap();
+        let mut receipt = Value::Null;
+        while receipt.is_null() {
+            // Mined a moment after the hash is given.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            receipt = self
+                .node
+                .call("eth_getTransactionReceipt", json!([hash]))
+                .await
+                .unwrap();
+        }
+        assert_eq!(receipt["status"], "0x1", "{transaction}");
+        receipt
+    }
+
+    pub async fn deploy(&self, creation: &Bytes, arguments: &[u8]) -> Address {
+        let data = Bytes::from([creation, arguments].concat());
+        let receipt = self
+            .send(json!({"from": self.accounts[0], "data": data, "gas": "0x989680"}))
+            .await;
+        receipt["contractAddress"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// Sends as anyone, contracts too.
+    pub async fn act(&self, from: Address, to: Address, data: &Bytes) {
+        let rich = U256::from(10).pow(U256::from(20));
+        let _: Value = self
+            .node
+            .call("anvil_setBalance", json!([from, rich]))
+            .await
+            .unwrap();
+        let _: Value = self
+            .node
+            .call("anvil_impersonateAccount", json!([from]))
+            .await
+            .unwrap();
+        self.send(json!({"from": from, "to": to, "data": data, "gas": "0x989680"}))
+            .await;
+    }
+
+    pub async fn set_slot(&self, account: Address, slot: B256, value: B256) {
+        let _: Value = self
+            .node
+            .call("anvil_setStorageAt", json!([account, slot, value]))
+            .await
+            .unwrap();
+        let _: Value = self.node.call("anvil_mine", json!([])).await.unwrap();
+    }
+}
+
+/// A node on this machine that is asked once or twice, not for minutes.
+pub fn node(port: u16) -> Node {
+    let policy = Policy {
+        attempts: 2,
+        ..Policy::default()
+    };
+    Node::new(format!("http://127.0.0.1:{port}").parse().unwrap(), policy)
+}
+
+/// Starts a program and waits until it says on which port it listens.
+pub fn listen(command: &mut Command, says: &str) -> (Child, u16) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once(says)?.1.trim().parse().ok())
+        .unwrap();
+    // Read on, or the program stops when the pipe is full.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    (child, port)
+}
+
+pub fn tools() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools")
+}
+
+fn anvil() -> PathBuf {
+    match std::env::var_os("CUTOVER_ANVIL") {
+        Some(path) => path.into(),
+        None => {
+            let ours = tools().join("node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
+            if ours.exists() { ours } else { "anvil".into() }
+        }
+    }
+}
+
+/// Creation code from an npm package: `oz-3.4`, `oz-4.9`, `@openzeppelin/contracts` or `zos-lib`.
+pub fn artifact(package: &str, name: &str) -> Bytes {
+    let root = match package {
+        "zos-lib" => tools().join(package),
+        _ => tools().join("node_modules").join(package),
+    };
+    let path = root.join(format!("build/contracts/{name}.json"));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run scripts/setup", path.display()));
+    let json: Value = serde_json::from_str(&text).unwrap();
+    hex::decode(json["bytecode"].as_str().unwrap())
+        .unwrap()
+        .into()
+}
+
+/// Creation code of a contract in `Kinds.sol`.
+pub fn compiled(name: &str) -> Bytes {
+    static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
+    OUTPUT.get_or_init(compile)[name].clone()
+}
+
+fn compile() -> BTreeMap<String, Bytes> {
+    let input = json!({
+        "language": "Solidity",
+        "sources": {"Kinds.sol": {"content": include_str!("Kinds.sol")}},
+        "settings": {
+            "optimizer": {"enabled": true, "runs": 200},
+            "outputSelection": {"Kinds.sol": {"*": ["evm.bytecode.object"]}},
+        },
+    });
+    let mut solc = Command::new(tools().join("solc/solc-0.8.28"))
+        .arg("--standard-json")
+        .current_dir(tools().join("node_modules"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("run scripts/setup");
+    let mut stdin = solc.stdin.take().unwrap();
+    stdin.write_all(input.to_string().as_bytes()).unwrap();
+    drop(stdin);
+    let output = solc.wait_with_output().unwrap();
+    let output: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let contracts = output["contracts"]["Kinds.sol"].as_object();
+    let contracts = contracts.unwrap_or_else(|| panic!("{}", output["errors"]));
+    contracts
+        .iter()
+        .map(|(name, contract)| {
+            let code = contract["evm"]["bytecode"]["object"].as_str().unwrap();
+            (name.clone(), hex::decode(code).unwrap().into())
+        })
+        .collect()
+}
