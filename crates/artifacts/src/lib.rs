@@ -26,3 +26,4 @@ pub use cutover_types::source::{SourceUnit, Sources};
 pub use error::ArtifactError;
 pub use git::{Revision, revision};
 pub use reference::Reference;
+pub use solc::{Compiler, compilers};

@@ -94,10 +94,17 @@ fn read_layout(
     if layout.is_object() {
         let parsed: StorageLayout = serde_json::from_value(layout.clone())
             .map_err(|error| format!("the storage layout is malformed: {error}"))?;
-        if parsed.storage.is_empty() && declared > 0 {
-            return Err(format!(
-                "the storage layout is empty although the source declares {declared} state variables: the compiler does not lay out storage"
-            ));
+        let listed = parsed.storage.len();
+        if linearized.is_some() && listed != declared {
+            return Err(if listed == 0 {
+                format!(
+                    "the storage layout is empty although the source declares {declared} state variables: the compiler does not lay out storage"
+                )
+            } else {
+                format!(
+                    "the storage layout has {listed} variables and the source declares {declared}: they are not of one build"
+                )
+            });
         }
         return Ok(parsed);
     }

@@ -128,6 +128,16 @@ impl<'a, 'i> Placer<'a, 'i> {
             "UserDefinedTypeName" => self.user_defined(name, depth),
             "Mapping" => {
                 let key = self.sized(&name["keyType"], depth + 1)?.id;
+                // Keys are hashed, not stored: solc says so in their names.
+                let key = match key.as_str() {
+                    "t_string_storage" | "t_bytes_storage" => {
+                        let memory = key.replace("_storage", "_memory_ptr");
+                        let info = info("bytes", label(&name["keyType"]), 32);
+                        self.types.entry(memory.clone()).or_insert(info);
+                        memory
+                    }
+                    _ => key,
+                };
                 let value = self.sized(&name["valueType"], depth + 1)?.id;
                 let id = format!("t_mapping({key},{value})");
                 let mut info = info("mapping", label(name), 32);
@@ -315,5 +325,64 @@ fn info(encoding: &str, label: String, bytes: u64) -> TypeInfo {
         members: None,
         enum_values: None,
         underlying: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{LoadOptions, Need, Reference, load};
+
+    /// One variable of every kind, in an order that packs and breaks slots.
+    const SOURCE: &str = "pragma solidity ^0.8.8;
+        type Wide is uint200; interface I {} enum E { A, B }
+        contract Base { bool a; I i; uint16[7] packed; E[40] many; }
+        contract T is Base {
+            struct In { uint8 a; bytes20 b; bool c; uint256 d; }
+            struct Out { uint8 a; In inner; In[2] two; mapping(Wide => In[]) m; Out[] self; }
+            uint128 b; Wide w; E e; address payable p; bytes3 c; string s; bytes d; int72 n;
+            function (uint256) external returns (bool) f; function () internal g; uint8 z;
+            Out out; In[3] row; uint256[2][3] grid; address[] list; mapping(string => mapping(address => Out)) deep;
+            uint256 constant K = 4; uint24[K * 2] last; uint8 tail; bytes32[] constant_ish;
+        }";
+
+    #[test]
+    fn places_are_those_of_solc() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("T.sol"), SOURCE).unwrap();
+        let options = LoadOptions {
+            root: folder.path().to_owned(),
+            solc: None,
+            need: Need::ALL,
+        };
+        let code = load(&Reference::parse("T.sol:T").unwrap(), &options).unwrap();
+        let theirs = code.layout.unwrap();
+        let sources = code.sources.unwrap();
+        let index = sources.index();
+        let bases = index
+            .linearized(&index.contract("T.sol:T").unwrap())
+            .unwrap();
+        let mut ours = super::contract(&index, &bases).unwrap();
+        crate::join::join(&mut ours, &index, &bases);
+        assert_eq!(ours.storage.len(), theirs.storage.len());
+        for (a, b) in ours.storage.iter().zip(&theirs.storage) {
+            assert_eq!((&a.label, &a.slot, a.offset), (&b.label, &b.slot, b.offset));
+        }
+        for (id, info) in &theirs.types {
+            // Names of function types are written differently and compared by label.
+            if id.starts_with("t_function") {
+                continue;
+            }
+            let own = ours.types.get(id).unwrap_or_else(|| panic!("no {id}"));
+            assert_eq!(own.number_of_bytes, info.number_of_bytes, "{id}");
+            assert_eq!(own.label, info.label, "{id}");
+            assert_eq!(own.encoding, info.encoding, "{id}");
+            let places = |info: &super::TypeInfo| -> Vec<_> {
+                let members = info.members.iter().flatten();
+                members
+                    .map(|m| (m.label.clone(), m.slot.clone(), m.offset))
+                    .collect()
+            };
+            assert_eq!(places(own), places(info), "{id}");
+        }
     }
 }

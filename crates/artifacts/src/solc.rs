@@ -10,6 +10,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A compiler found on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiler {
+    /// Its version.
+    pub version: Version,
+    /// The program.
+    pub path: PathBuf,
+}
+
+/// Every compiler a load could use: `CUTOVER_SOLC`, `PATH`, what svm and `scripts/setup` installed.
+pub fn compilers() -> Vec<Compiler> {
+    let named = env::var_os("CUTOVER_SOLC").map(PathBuf::from);
+    let mut found: Vec<_> = named
+        .into_iter()
+        .chain(on_path())
+        .filter_map(|path| {
+            let version = short(&open(&path).ok()?.version);
+            Some(Compiler { version, path })
+        })
+        .collect();
+    let installed = installed().into_iter();
+    found.extend(installed.map(|(version, path)| Compiler { version, path }));
+    found
+}
+
 /// A compiler that accepts all `pragmas`; `given` is used whatever it is.
 pub(crate) fn find(
     given: Option<&Path>,

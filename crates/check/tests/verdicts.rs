@@ -1,0 +1,172 @@
+//! Pairs of small contracts with the verdicts they must get, compiled by a real solc in one go.
+
+#![allow(clippy::unwrap_used)]
+
+use cutover_artifacts::{Code, LoadOptions, Need, Reference, compilers, load};
+use cutover_check::{Kind, Options, Side, check};
+use cutover_types::{CheckReport, LayoutVerdict, SafetyVerdict};
+use serde_json::{Map, Value, json};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+/// `id | layout | safety | rules`, then the old and the new source after `old:` and `new:`.
+const CASES: &str = include_str!("verdicts.txt");
+
+struct Case<'a> {
+    id: &'a str,
+    layout: &'a str,
+    safety: &'a str,
+    rules: Vec<&'a str>,
+    old: &'a str,
+    new: &'a str,
+}
+
+#[test]
+fn every_pair_gets_its_verdict() {
+    let cases: Vec<_> = CASES.split("\n# ").skip(1).map(parse).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("build.json");
+    std::fs::write(&file, compile(&cases).to_string()).unwrap();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let side = |which: &str| {
+            let reference = format!("{}#{which}/{}.sol:T", file.display(), case.id);
+            load(
+                &Reference::parse(&reference).unwrap(),
+                &options(folder.path()),
+            )
+            .unwrap()
+        };
+        let report = run(&side("old"), &side("new"), case.id);
+        let layout = match report.layout_verdict {
+            LayoutVerdict::Compatible => "compatible",
+            LayoutVerdict::Incompatible => "incompatible",
+            LayoutVerdict::Inconclusive => "inconclusive",
+        };
+        let safety = match report.safety_verdict {
+            SafetyVerdict::Safe => "safe",
+            SafetyVerdict::Unsafe => "unsafe",
+            SafetyVerdict::Inconclusive => "inconclusive",
+        };
+        let mut rules: Vec<_> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.blocks())
+            .map(|finding| finding.rule.as_str())
+            .collect();
+        rules.dedup();
+        if (layout, safety) != (case.layout, case.safety) || rules != case.rules {
+            wrong.push(format!(
+                "{}: {layout} {safety} {rules:?}, expected {} {} {:?}\n{:#?}\n{:#?}",
+                case.id, case.layout, case.safety, case.rules, report.findings, report.not_checked
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+fn parse(text: &str) -> Case<'_> {
+    let (head, body) = text.split_once('\n').unwrap();
+    let (old, new) = body
+        .strip_prefix("old:")
+        .unwrap()
+        .split_once("\nnew:")
+        .unwrap();
+    let mut words = head.split_whitespace();
+    Case {
+        id: words.next().unwrap(),
+        layout: words.next().unwrap(),
+        safety: words.next().unwrap(),
+        rules: words.collect(),
+        old,
+        new,
+    }
+}
+
+fn compile(cases: &[Case<'_>]) -> Value {
+    let mut sources = Map::new();
+    for case in cases {
+        for (which, text) in [("old", case.old), ("new", case.new)] {
+            let text =
+                format!("// SPDX-License-Identifier: MIT\npragma solidity ^0.8.28;\n{text}\n");
+            sources.insert(
+                format!("{which}/{}.sol", case.id),
+                json!({ "content": text }),
+            );
+        }
+    }
+    let input = json!({
+        "language": "Solidity",
+        "sources": sources,
+        "settings": { "outputSelection": { "*": { "": ["ast"], "*": [
+            "abi", "storageLayout", "evm.bytecode", "evm.deployedBytecode"
+        ] } } },
+    });
+    let compiler = compilers()
+        .into_iter()
+        .find(|found| found.version >= "0.8.28".parse().unwrap())
+        .expect("no solc 0.8.28: run scripts/setup");
+    let mut child = Command::new(compiler.path)
+        .arg("--standard-json")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.to_string().as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let output: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let errors: Vec<_> = output["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|error| error["severity"] == "error")
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    json!({ "input": input, "output": output, "solcVersion": "0.8.28" })
+}
+
+fn run(blue: &Code, green: &Code, id: &str) -> CheckReport {
+    let options = Options {
+        kind: Some(if id.starts_with("uups") {
+            Kind::Uups
+        } else {
+            Kind::Transparent
+        }),
+        ..Options::default()
+    };
+    check(&view(blue), &view(green), &options)
+}
+
+fn options(root: &std::path::Path) -> LoadOptions {
+    LoadOptions {
+        root: root.to_owned(),
+        solc: None,
+        need: Need::ALL,
+    }
+}
+
+fn view(code: &Code) -> Side<'_> {
+    Side {
+        reference: &code.reference,
+        contract: code.contract.as_deref(),
+        layout: code.layout.as_ref(),
+        sources: code.sources.as_ref(),
+        runtime: code.runtime.as_ref(),
+        immutables: &code.immutables,
+        libraries: &code.unlinked,
+        missing: &code.missing,
+    }
+}
