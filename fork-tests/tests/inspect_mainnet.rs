@@ -14,6 +14,7 @@ use cutover_types::{
 };
 use serde_json::Value;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -82,7 +83,7 @@ async fn implementations_are_right_or_the_missing_state_is_named() {
         return;
     };
     let (mut right, mut untold, mut proven) = (0, Vec::new(), 0);
-    let mut kinds = std::collections::BTreeMap::new();
+    let mut kinds = BTreeMap::new();
     let began = Instant::now();
     for block in mainnet.blocks() {
         let number = block["number"].as_u64().unwrap();
@@ -131,6 +132,52 @@ async fn implementations_are_right_or_the_missing_state_is_named() {
         println!("{account} at {number}: {missing}");
     }
     assert!(right > 200 && right > untold.len() * 10);
+}
+
+#[tokio::test]
+async fn state_the_node_refuses_is_named_and_never_taken_for_no_proxy() {
+    let Some(mainnet) = Mainnet::start().await else {
+        return;
+    };
+    let blocks = mainnet.blocks();
+    let listed = |block: &Value| -> BTreeMap<Address, Address> {
+        let proxies = block["proxies"].as_array().unwrap().iter();
+        proxies
+            .filter(|p| ["erc1967", "zos-slot", "beacon"].contains(&p["kind"].as_str().unwrap()))
+            .map(|p| {
+                let address = |field: &str| p[field].as_str().unwrap().parse().unwrap();
+                (address("address"), address("implementation"))
+            })
+            .collect()
+    };
+    let everyone: BTreeSet<Address> = blocks.iter().flat_map(|b| listed(b).into_keys()).collect();
+    let (mut told, mut untold) = (0, 0);
+    // In a block that does not go through a proxy, some of it or all of it is not in the data.
+    for block in blocks.iter().step_by(6) {
+        let number = block["number"].as_u64().unwrap();
+        let here = listed(block);
+        for proxy in everyone.iter().filter(|proxy| !here.contains_key(*proxy)) {
+            match inspect(&mainnet.node, *proxy, Some(number), &Silent).await {
+                Ok(found) => {
+                    assert!(
+                        found.proxy.is_some(),
+                        "{proxy} at {number}: {:?}",
+                        found.notes
+                    );
+                    told += 1;
+                }
+                Err(InspectError::CannotTell { missing, .. }) => {
+                    let named = missing.to_string().to_lowercase();
+                    let proxy = proxy.to_string().to_lowercase();
+                    assert!(named.contains(&proxy) || matches!(missing, Missing::Code { .. }));
+                    untold += 1;
+                }
+                Err(other) => panic!("{proxy} at {number}: {other}"),
+            }
+        }
+    }
+    println!("{told} told, {untold} not told");
+    assert!(untold > 0);
 }
 
 async fn usdc(mainnet: &Mainnet, block: u64) -> Inspection {

@@ -1,9 +1,14 @@
 //! Who a contract might obey. Only candidates: each is proven by executing the call from it.
 
-use crate::{error::InspectError, error::key, session::Session, session::stranger, watch::Read};
-use alloy_primitives::{Address, B256, U256, hex};
+use crate::{
+    error::{InspectError, key},
+    kinds::Recognized,
+    session::{Session, stranger},
+    watch::Read,
+};
+use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use alloy_sol_types::{SolCall, SolEvent};
-use cutover_types::{Call, CallFrame, abi::IProxy};
+use cutover_types::{Call, CallFrame, UpgradePath, abi::IProxy};
 use serde_json::{Value, json};
 
 /// Candidates that are tried at most.
@@ -17,9 +22,37 @@ alloy_sol_types::sol! {
 
 /// Who might be obeyed, the likeliest first.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Candidates {
-    pub(crate) addresses: Vec<Address>,
-    pub(crate) notes: Vec<String>,
+struct Candidates {
+    addresses: Vec<Address>,
+    notes: Vec<String>,
+}
+
+/// Adds `template` from everyone who might be obeyed; without anyone, what is known of the call.
+pub(crate) async fn paths(
+    session: &mut Session,
+    template: UpgradePath,
+    implementation: Address,
+    into: &mut Recognized,
+) -> Result<(), InspectError> {
+    let Some(call) = template.call(implementation, &Bytes::new()) else {
+        return Ok(());
+    };
+    let found = candidates(session, &call).await?;
+    into.paths
+        .extend(found.addresses.iter().map(|from| UpgradePath {
+            from: *from,
+            ..template.clone()
+        }));
+    if found.addresses.is_empty() {
+        if !found.notes.is_empty() {
+            let why = format!("who may upgrade is not known: {}", found.notes.join("; "));
+            into.unsent = Some((template, why));
+        }
+        into.notes
+            .push(format!("nobody was found whom {} obeys", call.to));
+    }
+    into.notes.extend(found.notes);
+    Ok(())
 }
 
 impl Candidates {
@@ -32,10 +65,7 @@ impl Candidates {
 
 /// Who might be allowed to make `call`: the owner, then every address the contract looks at before it
 /// refuses a stranger, then those who were granted the role it asks for.
-pub(crate) async fn candidates(
-    session: &mut Session,
-    call: &Call,
-) -> Result<Candidates, InspectError> {
+async fn candidates(session: &mut Session, call: &Call) -> Result<Candidates, InspectError> {
     let mut found = Candidates::default();
     let owner = session
         .ask([(call.to, IProxy::ownerCall {}.abi_encode())])

@@ -14,7 +14,7 @@ use alloy_primitives::{Address, Bytes, U256, keccak256};
 use cutover_chain::Node;
 use cutover_evm::Request;
 use cutover_types::{
-    CallKind, Inspection, Missing, UpgradePath,
+    CallKind, Inspection, Missing, ProxyKind, UpgradePath,
     abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ZOS_ADMIN_SLOT, ZOS_IMPLEMENTATION_SLOT},
     inspection::{CodeAt, Controller, Location, Possible, ProxyFacts, RollbackFacts, UpgradeFacts},
     progress::Progress,
@@ -85,32 +85,9 @@ async fn report(
             Default::default()
         }
     };
-    if let Some((path, proof)) = best(&proofs) {
-        let data = path
-            .call(implementation, &Bytes::new())
-            .map(|call| call.data)
-            .unwrap_or_default();
-        inspection.rollback = Some(RollbackFacts {
-            possible: proof.back,
-            data: data.clone(),
-            why: proof.why_back.clone(),
-        });
-        inspection.upgrade = Some(UpgradeFacts {
-            verb: path.verb.name().into(),
-            from: path.from,
-            to: path.to,
-            data,
-            proven: proof.proven,
-            why: proof.why.clone(),
-            path: path.clone(),
-        });
-    } else {
-        inspection.rollback = Some(RollbackFacts {
-            possible: Possible::Unknown,
-            data: Bytes::new(),
-            why: Some("how it is upgraded is not known".into()),
-        });
-    }
+    let (upgrade, rollback) = answers(&recognized, &proofs, implementation);
+    inspection.upgrade = upgrade;
+    inspection.rollback = Some(rollback);
     inspection.notes.extend(notes(&subject, code_hash));
     inspection.notes.extend(recognized.notes);
     inspection.proxy = Some(ProxyFacts {
@@ -248,6 +225,50 @@ fn best(proofs: &[(UpgradePath, Proof)]) -> Option<&(UpgradePath, Proof)> {
         .iter()
         .find(|(_, proof)| proof.proven)
         .or_else(|| proofs.first())
+}
+
+/// The best path as the report shows it. Without a sender the call is still worth showing.
+fn answers(
+    recognized: &Recognized,
+    proofs: &[(UpgradePath, Proof)],
+    implementation: Address,
+) -> (Option<UpgradeFacts>, RollbackFacts) {
+    let unsent = recognized.unsent.as_ref();
+    let (path, proof) = match (best(proofs), unsent) {
+        (Some((path, proof)), _) => (path, proof.clone()),
+        (None, Some((path, why))) => (path, Proof::unknown(why)),
+        (None, None) => {
+            let why = match recognized.kind {
+                ProxyKind::Unknown => "how it is upgraded is not known",
+                _ => "nobody was found who can upgrade it",
+            };
+            let rollback = RollbackFacts {
+                possible: Possible::Unknown,
+                data: Bytes::new(),
+                why: Some(why.into()),
+            };
+            return (None, rollback);
+        }
+    };
+    let data = path
+        .call(implementation, &Bytes::new())
+        .map(|call| call.data)
+        .unwrap_or_default();
+    let upgrade = UpgradeFacts {
+        verb: path.verb.name().into(),
+        from: path.from,
+        to: path.to,
+        data: data.clone(),
+        proven: proof.proven,
+        why: proof.why,
+        path: path.clone(),
+    };
+    let rollback = RollbackFacts {
+        possible: proof.back,
+        data,
+        why: proof.why_back,
+    };
+    (Some(upgrade), rollback)
 }
 
 async fn controllers(

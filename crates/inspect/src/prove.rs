@@ -108,7 +108,8 @@ pub(crate) async fn prove(
 }
 
 impl Proof {
-    fn unknown(why: &str) -> Self {
+    /// Nothing could be executed.
+    pub(crate) fn unknown(why: &str) -> Self {
         Self {
             proven: false,
             why: Some(why.into()),

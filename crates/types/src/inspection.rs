@@ -77,7 +77,7 @@ pub struct ProxyFacts {
 pub struct UpgradeFacts {
     /// The function's name.
     pub verb: String,
-    /// Who sends it.
+    /// Who sends it; the zero address, unproven, when that is not known.
     pub from: Address,
     /// To which contract.
     pub to: Address,

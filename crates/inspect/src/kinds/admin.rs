@@ -98,6 +98,12 @@ pub(super) async fn through(
     into: &mut Recognized,
 ) -> Result<(), InspectError> {
     into.admin = Some(admin);
+    if session.code(admin).await?.is_none() {
+        into.notes.push(format!(
+            "the node does not give {}: whether it is a ProxyAdmin is not known",
+            key(&Missing::Account { address: admin })
+        ));
+    }
     let proxy = subject.proxy;
     let questions = [
         IProxy::ownerCall {}.abi_encode(),

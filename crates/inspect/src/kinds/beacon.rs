@@ -3,7 +3,7 @@
 
 use super::{Kind, Recognized, Subject, admin};
 use crate::{authority, error::InspectError, session::Session, trace::slot_holding};
-use alloy_primitives::Bytes;
+use alloy_primitives::Address;
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
 use cutover_types::{
@@ -49,23 +49,16 @@ impl Kind for Beacon {
             ));
             return Ok(Some(found));
         };
-        let mut path = UpgradePath {
+        let path = UpgradePath {
             proxy: subject.proxy,
             verb: Verb::BeaconUpgradeTo,
             verb_with_data: None,
-            from: beacon,
+            from: Address::ZERO,
             to: beacon,
             holder: beacon,
             slot,
         };
-        if let Some(call) = path.call(implementation, &Bytes::new()) {
-            let candidates = authority::candidates(session, &call).await?;
-            found.notes.extend(candidates.notes);
-            for from in candidates.addresses {
-                path.from = from;
-                found.paths.push(path.clone());
-            }
-        }
+        authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Recognized {
     pub(crate) beacon: Option<Address>,
     /// Ways to upgrade it, the likeliest first; each still has to be proven.
     pub(crate) paths: Vec<UpgradePath>,
+    /// When nobody is known to send it: the call from the zero address, and why.
+    pub(crate) unsent: Option<(UpgradePath, String)>,
     /// Signs that point at another kind or implementation.
     pub(crate) conflicts: Vec<String>,
     /// What could not be looked at.
@@ -32,6 +34,7 @@ impl Recognized {
             admin: None,
             beacon: None,
             paths: Vec::new(),
+            unsent: None,
             conflicts: Vec::new(),
             notes: Vec::new(),
         }

@@ -3,7 +3,7 @@
 
 use super::{Kind, Recognized, Subject, admin};
 use crate::{authority, code::has_selector, error::InspectError, session::Session};
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
 use cutover_types::{
@@ -55,23 +55,16 @@ impl Kind for Uups {
                 "the admin slot says {claimed}, but the proxy does not obey it"
             ));
         }
-        let mut path = UpgradePath {
+        let path = UpgradePath {
             proxy: subject.proxy,
             verb,
             verb_with_data: Some(Verb::UpgradeToAndCall),
-            from: subject.proxy,
+            from: Address::ZERO,
             to: subject.proxy,
             holder: subject.proxy,
             slot: IMPLEMENTATION_SLOT,
         };
-        if let Some(call) = path.call(implementation, &Bytes::new()) {
-            let candidates = authority::candidates(session, &call).await?;
-            found.notes.extend(candidates.notes);
-            for from in candidates.addresses {
-                path.from = from;
-                found.paths.push(path.clone());
-            }
-        }
+        authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))
     }
 }

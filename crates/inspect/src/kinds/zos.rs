@@ -2,9 +2,10 @@
 
 use super::{Kind, Recognized, Subject, admin};
 use crate::{code::has_word, error::InspectError, session::Session};
+use alloy_primitives::Address;
 use async_trait::async_trait;
 use cutover_types::{
-    ProxyKind, Verb,
+    ProxyKind, UpgradePath, Verb,
     abi::{ZOS_ADMIN_SLOT, ZOS_IMPLEMENTATION_SLOT},
     inspection::Location,
 };
@@ -24,15 +25,21 @@ impl Kind for ZosAdmin {
         let mut zos = Recognized::new(ProxyKind::ZosAdmin);
         let holder = match admin::address_in(session, subject.proxy, ZOS_ADMIN_SLOT).await? {
             Ok(Some(holder)) => Ok(holder),
-            Ok(None) => Err("it has no admin: nobody can upgrade it".into()),
-            Err(unread) => Err(unread),
+            Ok(None) => Err(("it has no admin: nobody can upgrade it".into(), false)),
+            Err(unread) => Err((unread, true)),
         };
         let holder = match holder {
             Ok(holder) => holder,
-            Err(why) => {
+            Err((why, someone)) => {
                 // The kind with an owner shares the implementation slot, so the code must tell.
                 let looks = has_word(&subject.code, ZOS_ADMIN_SLOT)
                     && admin::dispatches_upgrades(&subject.code);
+                if someone {
+                    zos.unsent = Some((
+                        direct_path(subject),
+                        format!("its admin is not known: {why}"),
+                    ));
+                }
                 zos.notes.push(why);
                 return Ok(looks.then_some(zos));
             }
@@ -45,5 +52,18 @@ impl Kind for ZosAdmin {
         let slot = ZOS_IMPLEMENTATION_SLOT;
         admin::through(session, subject, holder, slot, direct, &mut zos).await?;
         Ok(Some(zos))
+    }
+}
+
+/// The admin's own call, from nobody yet.
+fn direct_path(subject: &Subject) -> UpgradePath {
+    UpgradePath {
+        proxy: subject.proxy,
+        verb: Verb::UpgradeTo,
+        verb_with_data: Some(Verb::UpgradeToAndCall),
+        from: Address::ZERO,
+        to: subject.proxy,
+        holder: subject.proxy,
+        slot: ZOS_IMPLEMENTATION_SLOT,
     }
 }
