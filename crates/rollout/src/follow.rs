@@ -9,6 +9,8 @@ use crate::{
     run::Rollout,
     send,
 };
+use alloy_primitives::Address;
+use cutover_chain::ChainError;
 use cutover_types::{
     inspection::BlockId,
     rollout::{Event, Progression, Receipt},
@@ -212,10 +214,9 @@ async fn must_have_moved(
     attempt: &Attempt,
     block: BlockId,
 ) -> Result<(), RolloutError> {
-    let at = At::Number(block.number);
-    let found = reads::implementation(run.node, going.holder, going.slot, at)
-        .await
-        .reading("the implementation slot")?;
+    let Some(found) = implementation_in(run, going, block.number).await? else {
+        return Ok(());
+    };
     // A reorg between the two reads answers for another block: the next look will tell.
     if found == going.arrive.address || !is_canonical(run, block).await? {
         return Ok(());
@@ -227,6 +228,19 @@ async fn must_have_moved(
         expected: going.arrive.address,
         found,
     })
+}
+
+/// What the slot held after a block; `None` when the node no longer has that state.
+async fn implementation_in(
+    run: &Rollout<'_>,
+    going: &Move,
+    block: u64,
+) -> Result<Option<Address>, RolloutError> {
+    let at = At::Number(block);
+    match reads::implementation(run.node, going.holder, going.slot, at).await {
+        Err(ChainError::Pruned { .. }) => Ok(None),
+        read => read.reading("the implementation slot").map(Some),
+    }
 }
 
 /// The newest settled block, if there is one.
@@ -271,9 +285,11 @@ async fn settle(
     }
     close_earlier(run, going, attempt).await?;
     let (holder, slot) = (going.holder, going.slot);
-    let then = reads::implementation(run.node, holder, slot, At::Number(block.number))
+    let now = reads::implementation(run.node, holder, slot, At::Latest)
         .await
         .reading("the implementation slot")?;
+    let then = implementation_in(run, going, block.number).await?;
+    let then = then.unwrap_or(now);
     if then != going.arrive.address {
         run.journal.append(Event::Abandoned {
             hash: attempt.hash,
@@ -290,9 +306,6 @@ async fn settle(
             found: then,
         });
     }
-    let now = reads::implementation(run.node, holder, slot, At::Latest)
-        .await
-        .reading("the implementation slot")?;
     run.journal.append(Event::Finalized {
         hash: attempt.hash,
         block: block.number,
@@ -337,10 +350,11 @@ async fn close_earlier(
             })?;
             continue;
         }
-        let at = At::Number(block.number);
-        let implementation = reads::implementation(run.node, going.holder, going.slot, at)
-            .await
-            .reading("the implementation slot")?;
+        let then = implementation_in(run, going, block.number).await?;
+        let implementation = then.unwrap_or(match earlier.direction == going.direction {
+            true => going.arrive.address,
+            false => going.leave.address,
+        });
         run.journal.append(Event::Finalized {
             hash: earlier.hash,
             block: block.number,
