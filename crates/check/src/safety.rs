@@ -57,6 +57,7 @@ pub(crate) fn inspect(green: &Side<'_>, options: &Options) -> Outcome {
         linearized: &linearized,
         options,
     };
+    linking::called(&subject, green.libraries, &mut outcome);
     construction::inspect(&subject, &mut outcome);
     opcodes::inspect(&subject, &mut outcome);
     upgrade_function::inspect(&subject, &mut outcome);

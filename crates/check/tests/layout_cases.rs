@@ -2,13 +2,16 @@
 //! with the verdicts a checker should reach, in the file `CUTOVER_LAYOUT_CASES` names.
 //! `CUTOVER_LAYOUT_SOLCS` may name a folder of compilers, `solc-0.8.28` and so on.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use cutover_artifacts::{Code, LoadOptions, Need, Reference, load};
-use cutover_check::{Kind, Options, Side, check};
+use cutover_check::{Kind, Options, check};
 use cutover_types::{CheckReport, LayoutVerdict, SafetyVerdict};
 use serde_json::Value;
 use std::{env, fs, path::Path};
+use support::view;
+
+mod support;
 
 #[test]
 fn verdicts_are_the_right_ones() {
@@ -108,19 +111,6 @@ fn side(case: &Value, name: &str) -> Result<Code, String> {
         need: Need::ALL,
     };
     load(&reference, &options).map_err(|error| error.to_string())
-}
-
-fn view(code: &Code) -> Side<'_> {
-    Side {
-        reference: &code.reference,
-        contract: code.contract.as_deref(),
-        layout: code.layout.as_ref(),
-        sources: code.sources.as_ref(),
-        runtime: code.runtime.as_ref(),
-        immutables: &code.immutables,
-        libraries: &code.unlinked,
-        missing: &code.missing,
-    }
 }
 
 fn layout_name(verdict: LayoutVerdict) -> &'static str {

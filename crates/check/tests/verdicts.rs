@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used)]
 
 use cutover_artifacts::{Code, LoadOptions, Need, Reference, compilers, load};
-use cutover_check::{Kind, Options, Side, check};
+use cutover_check::{Kind, Options, check};
 use cutover_types::{CheckReport, LayoutVerdict, SafetyVerdict};
 use serde_json::{Map, Value, json};
 use std::{
     io::Write,
     process::{Command, Stdio},
 };
+use support::view;
+
+mod support;
 
 /// `id | layout | safety | rules`, then the old and the new source after `old:` and `new:`.
 const CASES: &str = include_str!("verdicts.txt");
@@ -155,18 +158,5 @@ fn options(root: &std::path::Path) -> LoadOptions {
         root: root.to_owned(),
         solc: None,
         need: Need::ALL,
-    }
-}
-
-fn view(code: &Code) -> Side<'_> {
-    Side {
-        reference: &code.reference,
-        contract: code.contract.as_deref(),
-        layout: code.layout.as_ref(),
-        sources: code.sources.as_ref(),
-        runtime: code.runtime.as_ref(),
-        immutables: &code.immutables,
-        libraries: &code.unlinked,
-        missing: &code.missing,
     }
 }

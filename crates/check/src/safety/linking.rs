@@ -1,8 +1,11 @@
 //! What the code alone shows: libraries it is linked with, and its size.
 
-use super::Outcome;
+use super::{Outcome, Subject};
 use crate::{Options, Side, rules};
-use cutover_types::{Finding, source::allows};
+use cutover_types::{
+    Finding,
+    source::{allows, reachable},
+};
 
 /// EIP-170.
 const MAX_CODE: usize = 24_576;
@@ -46,6 +49,38 @@ pub(super) fn inspect(green: &Side<'_>, options: &Options, outcome: &mut Outcome
                 runtime.len()
             ),
         ));
+    }
+}
+
+/// Libraries whose public functions the source calls, which linked code no longer shows.
+pub(super) fn called(subject: &Subject<'_>, known: &[String], outcome: &mut Outcome) {
+    let rule = rules::EXTERNAL_LIBRARY_LINKING;
+    let Some(contract) = subject.linearized.first() else {
+        return;
+    };
+    if subject.allowed(rule, contract) {
+        return;
+    }
+    let mut told: Vec<String> = known.to_vec();
+    for function in reachable(subject.index, subject.linearized, |_| true) {
+        let open = matches!(
+            function.node.tree["visibility"].as_str(),
+            Some("public" | "external")
+        );
+        let Some(owner) = subject.owner(&function.node).filter(|_| open) else {
+            continue;
+        };
+        let library = format!("{}:{}", owner.unit, super::name(owner.tree));
+        if owner.tree["contractKind"] == "library" && !told.contains(&library) {
+            let message = format!(
+                "`{library}` runs by delegate call through {}",
+                function.path.join(" → ")
+            );
+            outcome
+                .findings
+                .push(subject.finding(rule, contract, contract.tree, message));
+            told.push(library);
+        }
     }
 }
 

@@ -1,0 +1,18 @@
+//! What the tests of this crate share.
+
+use cutover_artifacts::Code;
+use cutover_check::Side;
+
+/// Loaded code as the rules see it.
+pub(crate) fn view(code: &Code) -> Side<'_> {
+    Side {
+        reference: &code.reference,
+        contract: code.contract.as_deref(),
+        layout: code.layout.as_ref(),
+        sources: code.sources.as_ref(),
+        runtime: code.runtime.as_ref(),
+        immutables: &code.immutables,
+        libraries: &code.unlinked,
+        missing: &code.missing,
+    }
+}
