@@ -113,22 +113,16 @@ fn span(span: &Span) -> String {
     }
 }
 
-/// Inline code: a backtick cannot be escaped there, so it becomes another character.
+/// Inline code for what names and hashes are made of; anything else becomes plain text, so that no
+/// renderer's idea of code matters.
 fn code(text: &str, limit: usize) -> String {
-    let shown = text::terminal(text, limit)
-        .replace('`', "ˋ")
-        .replace('|', "\\|");
-    if shown.trim().is_empty() {
-        return shown;
+    let is_tame = |c: char| c.is_ascii_alphanumeric() || " .,:/()_-+=…$".contains(c);
+    let shown = text::terminal(text, limit);
+    let inner = shown.trim();
+    if inner.is_empty() || !inner.chars().all(is_tame) {
+        return escape(text);
     }
-    let (start, end) = (shown.trim_start(), shown.trim_end());
-    let (before, after) = (shown.len() - start.len(), shown.len() - end.len());
-    format!(
-        "{}`{}`{}",
-        &shown[..before],
-        shown.trim(),
-        " ".repeat(after)
-    )
+    shown.replacen(inner, &format!("`{inner}`"), 1)
 }
 
 /// Text that means nothing in Markdown: no markup, no HTML, no links, no mentions.
@@ -162,7 +156,7 @@ mod tests {
             escape("<img src=x> [a](http://x) @all |`*"),
             "&lt;img src=x\\> \\[a\\](http&#58;//x) &#64;all \\|\\`\\*"
         );
-        assert_eq!(code("a`b|c\n", 10), "`aˋb\\|c\\u{a}`");
+        assert_eq!(code("a`b|<c", 10), "a\\`b\\|&lt;c");
         assert_eq!(code(" x ", 10), " `x` ");
     }
 }

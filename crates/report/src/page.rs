@@ -83,20 +83,26 @@ fn decision(proposal: &Proposal, check: &CheckReport, replay: &ReplayReport) -> 
         Some("the replay is about other contracts".to_owned())
     } else if delegate {
         Some("it is a delegate call".to_owned())
+    } else if sum.transactions == sum.inconclusive {
+        Some("no traffic was compared".to_owned())
     } else {
         None
     };
-    match reason {
-        Some(reason) => (
-            Tone::Bad,
-            Line::of(Tone::Bad, "DO NOT SIGN").text(format!(" — {reason}")),
-        ),
-        None => (
-            Tone::Good,
-            Line::of(Tone::Good, "SIGN")
-                .text(" — if your device shows the hashes below and the preconditions still hold"),
-        ),
+    if let Some(reason) = reason {
+        let line = Line::of(Tone::Bad, "DO NOT SIGN").text(format!(" — {reason}"));
+        return (Tone::Bad, line);
     }
+    if sum.inconclusive > 0 {
+        let unclear = hex::plural(sum.inconclusive, "transaction");
+        let line = Line::of(Tone::Warn, "SIGN ONLY IF").text(format!(
+            " you accept that nobody can tell what {unclear} would do, \
+             your device shows the hashes below and the preconditions still hold"
+        ));
+        return (Tone::Warn, line);
+    }
+    let line = Line::of(Tone::Good, "SIGN")
+        .text(" — if your device shows the hashes below and the preconditions still hold");
+    (Tone::Good, line)
 }
 
 /// What nobody looked at: its own section, because silence would read as approval.

@@ -224,7 +224,9 @@ fn shown(transaction: &TransactionReport) -> Block {
             what,
             format!(
                 "{}: {} → {}",
-                difference.place, difference.blue, difference.green
+                difference.place,
+                or_nothing(&difference.blue),
+                or_nothing(&difference.green)
             ),
         ));
     }
@@ -245,6 +247,10 @@ fn shown(transaction: &TransactionReport) -> Block {
         )),
         notes,
     }
+}
+
+fn or_nothing(value: &str) -> &str {
+    if value.is_empty() { "nothing" } else { value }
 }
 
 pub(crate) fn status(status: Status) -> &'static str {

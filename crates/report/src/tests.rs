@@ -1,1 +1,583 @@
+//! Snapshots of every report in the forms people read, and hostile text in all of them.
 
+use crate::{Document, Item, Report, Style, doctor, signers_document, signers_page, verify};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
+use cutover_types::{
+    Assumption, Call, CheckReport, Inspection, LayoutVerdict, Proposal, Recording, ReplayReport,
+    SafetyVerdict, Status, TransactionVerdict, UpgradePath, Verb, Verdict, Window,
+    abi::IMPLEMENTATION_SLOT,
+    check::{Category, CheckedCode, Finding, Layouts, Severity, Waiver},
+    inspection::{
+        BlockId, CodeAt, Controller, HistoryEntry, Location, Possible, ProxyFacts, ProxyKind,
+        RollbackFacts, UpgradeFacts,
+    },
+    layout::SourceLine,
+    proposal::{Authority, Evidence, Precondition, SafeHashes},
+    recording::{Counts, Discovery, Incomplete, Reach},
+    replay::{
+        Difference, DifferenceKind, EngineName, GasTotals, Mode, RollbackRun, SelectorReport,
+        Summary, TransactionReport, UpgradeRun,
+    },
+    rollout::{Colour, Direction, Progression, Receipt, SentTransaction, Standing},
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+const PROXY: Address = Address::repeat_byte(0xa1);
+const ADMIN: Address = Address::repeat_byte(0xa2);
+const SAFE: Address = Address::repeat_byte(0xa3);
+const HOSTILE: &str = "<script>alert(1)</script>\u{1b}[2J\u{202e}`|*[x](http://x)\n# no";
+
+fn text(report: &impl Report) -> String {
+    report.document().text(&Style::default())
+}
+
+fn code(byte: u8) -> CodeAt {
+    CodeAt {
+        address: Address::repeat_byte(byte),
+        code_hash: B256::repeat_byte(byte),
+    }
+}
+
+fn path() -> UpgradePath {
+    UpgradePath {
+        proxy: PROXY,
+        verb: Verb::AdminUpgrade,
+        verb_with_data: Some(Verb::AdminUpgradeAndCall),
+        from: SAFE,
+        to: ADMIN,
+        holder: PROXY,
+        slot: IMPLEMENTATION_SLOT,
+    }
+}
+
+fn call(byte: u8, data: &'static [u8]) -> Call {
+    let address = Address::repeat_byte(byte);
+    path().call(address, &Bytes::from_static(data)).unwrap()
+}
+
+fn controller(byte: u8, kind: &str, members: Vec<Controller>) -> Controller {
+    Controller {
+        address: Address::repeat_byte(byte),
+        kind: kind.into(),
+        threshold: None,
+        delay_seconds: None,
+        members,
+        proven: false,
+    }
+}
+
+fn inspection() -> Inspection {
+    let owners = vec![controller(1, "eoa", vec![]), controller(2, "eoa", vec![])];
+    let mut safe = controller(0xa3, "safe", owners);
+    safe.threshold = Some(2);
+    safe.proven = true;
+    Inspection {
+        address: PROXY,
+        chain_id: 1,
+        block: BlockId {
+            number: 21_000_000,
+            hash: B256::repeat_byte(0x77),
+        },
+        proxy: Some(ProxyFacts {
+            kind: ProxyKind::Transparent,
+            implementation: code(0xb1),
+            location: Location::Slot(IMPLEMENTATION_SLOT),
+            admin: Some(ADMIN),
+            beacon: None,
+            conflicts: vec!["it also has a beacon slot".into()],
+        }),
+        upgrade: Some(UpgradeFacts {
+            verb: "ProxyAdmin.upgrade".into(),
+            from: SAFE,
+            to: ADMIN,
+            data: call(0xb1, &[]).data,
+            proven: true,
+            why: None,
+            path: path(),
+        }),
+        controllers: vec![controller(0xa2, "proxy-admin", vec![safe])],
+        rollback: Some(RollbackFacts {
+            possible: Possible::Yes,
+            data: call(0xb1, &[]).data,
+            why: None,
+        }),
+        history: vec![HistoryEntry {
+            implementation: Address::repeat_byte(0xb1),
+            block: 12_345_678,
+            transaction: B256::repeat_byte(5),
+        }],
+        notes: vec!["the Safe's guard was not looked at".into()],
+    }
+}
+
+fn finding(rule: &str, severity: Severity) -> Finding {
+    Finding {
+        rule: rule.into(),
+        category: Category::Layout,
+        severity,
+        contract: "src/Vault.sol:Vault".into(),
+        label: Some("totalShares".into()),
+        slot: Some("2".into()),
+        offset: Some(20),
+        source: Some(SourceLine {
+            file: "src/Vault.sol".into(),
+            line: 12,
+        }),
+        message: "`totalShares` was inserted before `owner`, which moves everything after it"
+            .into(),
+        help: "append new variables at the end, or take them from the gap".into(),
+        waived: None,
+    }
+}
+
+fn check() -> CheckReport {
+    let mut waived = finding("rename", Severity::Error);
+    waived.waived = Some(Waiver {
+        by: "alice".into(),
+        reason: "same meaning".into(),
+    });
+    let checked = |byte| CheckedCode {
+        reference: "src/Vault.sol:Vault".into(),
+        contract: "src/Vault.sol:Vault".into(),
+        code_hash: B256::repeat_byte(byte),
+    };
+    CheckReport {
+        verdict: Verdict::Blocked,
+        layout_verdict: LayoutVerdict::Incompatible,
+        safety_verdict: SafetyVerdict::Safe,
+        blue: checked(0xb1),
+        green: checked(0xb2),
+        findings: vec![
+            waived,
+            finding("gap-shrunk", Severity::Note),
+            finding("insert", Severity::Error),
+        ],
+        layouts: Layouts::default(),
+        not_checked: vec!["assembly: storage written by number cannot be followed".into()],
+    }
+}
+
+fn transaction(byte: u8, verdict: TransactionVerdict) -> TransactionReport {
+    TransactionReport {
+        hash: B256::repeat_byte(byte),
+        block: 20_999_990,
+        index: 3,
+        reach: Reach::Internal,
+        selector: Some(FixedBytes([0xa9, 0x05, 0x9c, 0xbb])),
+        verdict,
+        why: None,
+        control_held: true,
+        blue: None,
+        green: None,
+        differences: vec![],
+    }
+}
+
+fn replay() -> ReplayReport {
+    let mut regressed = transaction(0x21, TransactionVerdict::Regressed);
+    let difference = |what, place: &str, blue: &str, green: &str| Difference {
+        what,
+        place: place.into(),
+        blue: blue.into(),
+        green: green.into(),
+    };
+    regressed.differences = vec![
+        difference(DifferenceKind::Status, "transaction", "success", "revert"),
+        difference(
+            DifferenceKind::RevertReason,
+            "transaction",
+            "",
+            "Vault: paused",
+        ),
+        difference(DifferenceKind::Storage, "balances[0xa1a1…]", "100", "0"),
+    ];
+    let mut unclear = transaction(0x22, TransactionVerdict::Inconclusive);
+    unclear.why = Some("it reads PREVRANDAO, which the fork cannot imitate".into());
+    let gas = GasTotals {
+        blue: 1_000_000,
+        green: 1_012_345,
+    };
+    ReplayReport {
+        engine: EngineName::Both,
+        mode: Mode::Isolated,
+        chain_id: 1,
+        proxy: PROXY,
+        window: Window {
+            from: 20_999_900,
+            to: 21_000_000,
+        },
+        blue: code(0xb1),
+        green: code(0xb2),
+        upgrade: UpgradeRun {
+            from: SAFE,
+            to: ADMIN,
+            data: call(0xb2, &[]).data,
+            status: Status::Success,
+            gas: 38_012,
+            why: None,
+        },
+        summary: Summary {
+            transactions: 1_204,
+            control_held: 1_203,
+            identical: 1_200,
+            gas_only: 2,
+            regressed: 1,
+            inconclusive: 1,
+            gas,
+            ..Summary::default()
+        },
+        selectors: vec![SelectorReport {
+            selector: FixedBytes([0xa9, 0x05, 0x9c, 0xbb]),
+            signature: Some("transfer(address,uint256)".into()),
+            transactions: 1_204,
+            verdicts: BTreeMap::from([
+                (TransactionVerdict::Identical, 1_200),
+                (TransactionVerdict::GasOnly, 2),
+                (TransactionVerdict::Regressed, 1),
+                (TransactionVerdict::Inconclusive, 1),
+            ]),
+            gas,
+        }],
+        transactions: vec![
+            transaction(0x20, TransactionVerdict::Identical),
+            unclear,
+            regressed,
+        ],
+        rollback: RollbackRun {
+            rehearsed: true,
+            status: Some(Status::Success),
+            back: call(0xb1, &[]).data,
+            forward_again: call(0xb2, &[]).data,
+            forward_again_status: Some(Status::Success),
+            lossy: vec!["slot 9 (`feeBps`): green wrote 30, blue never reads it".into()],
+            why: None,
+        },
+        assumptions: vec![Assumption::CodePlaced {
+            address: Address::repeat_byte(0xb2),
+        }],
+    }
+}
+
+fn proposal() -> Proposal {
+    let hashes = |nonce| SafeHashes {
+        safe: SAFE,
+        nonce,
+        domain: B256::repeat_byte(0xd0),
+        message: B256::repeat_byte(0xe0),
+        safe_tx_hash: B256::repeat_byte(0xf0),
+    };
+    Proposal {
+        proxy: PROXY,
+        chain_id: 1,
+        blue: code(0xb1),
+        green: code(0xb2),
+        holder: PROXY,
+        slot: IMPLEMENTATION_SLOT,
+        authority: Authority {
+            kind: "safe".into(),
+            address: SAFE,
+        },
+        forward: call(0xb2, &[1, 2, 3, 4]),
+        back: call(0xb1, &[]),
+        forward_again: call(0xb2, &[]),
+        steps: vec!["read the slot again".into(), "sign and send".into()],
+        hashes: vec![hashes(7), hashes(8), hashes(9)],
+        preconditions: vec![
+            Precondition::ChainId { expected: 1 },
+            Precondition::Implementation {
+                holder: PROXY,
+                slot: IMPLEMENTATION_SLOT,
+                expected: Address::repeat_byte(0xb1),
+            },
+            Precondition::CodeHash {
+                address: Address::repeat_byte(0xb2),
+                expected: B256::repeat_byte(0xb2),
+            },
+        ],
+        evidence: Evidence {
+            check: B256::repeat_byte(1),
+            replay: B256::repeat_byte(2),
+            recording: B256::repeat_byte(3),
+        },
+        expires: 21_007_200,
+    }
+}
+
+fn recording() -> Recording {
+    Recording {
+        chain_id: 1,
+        proxy: PROXY,
+        window: Window {
+            from: 20_999_900,
+            to: 21_000_000,
+        },
+        discovery: Discovery::Logs,
+        may_have_missed: vec!["calls that leave no log".into()],
+        blocks: vec![],
+        upgrade: None,
+        incomplete: vec![Incomplete {
+            transaction: B256::repeat_byte(4),
+            why: "the node pruned its state".into(),
+        }],
+        counts: Counts {
+            transactions: 1_204,
+            direct: 800,
+            internal: 404,
+            accounts: 9_120,
+            slots: 30_455,
+            codes: 311,
+            proven_accounts: 9_120,
+            proven_slots: 30_455,
+        },
+        files: BTreeMap::new(),
+        digest: B256::repeat_byte(6),
+    }
+}
+
+fn standing() -> Standing {
+    Standing {
+        proxy: PROXY,
+        chain_id: 1,
+        block: BlockId {
+            number: 21_000_100,
+            hash: B256::repeat_byte(8),
+        },
+        finalized: Some(21_000_036),
+        implementation: code(0xb2),
+        colour: Colour::Green,
+        recorded: Some(Colour::Blue),
+        blue: code(0xb1),
+        green: code(0xb2),
+        transactions: vec![SentTransaction {
+            hash: B256::repeat_byte(9),
+            direction: Direction::Forward,
+            from: SAFE,
+            nonce: 12,
+            state: Progression::Broadcast,
+            block: None,
+        }],
+        disagreements: vec!["the record says blue, the proxy runs green".into()],
+        next: "run upgrade again".into(),
+    }
+}
+
+fn receipt() -> Receipt {
+    Receipt {
+        direction: Direction::Forward,
+        proxy: PROXY,
+        chain_id: 1,
+        transaction: Some(B256::repeat_byte(9)),
+        block: Some(BlockId {
+            number: 21_000_050,
+            hash: B256::repeat_byte(7),
+        }),
+        gas_used: Some(38_012),
+        implementation: Address::repeat_byte(0xb2),
+        is_final: true,
+        notes: vec![],
+    }
+}
+
+fn items() -> Vec<Item> {
+    let item = |name: &str, found: Option<&str>, required| Item {
+        name: name.into(),
+        found: found.map(Into::into),
+        needed_for: "the green fork".into(),
+        help: found.is_none().then(|| "run scripts/setup".into()),
+        required,
+    };
+    vec![
+        item("anvil", Some("1.7.1 (/usr/bin/anvil)"), false),
+        item("solc", None, false),
+        item("node", None, true),
+    ]
+}
+
+#[test]
+fn every_report_on_a_terminal() {
+    let clean = {
+        let mut replay = replay();
+        replay.summary.identical += replay.summary.regressed + replay.summary.inconclusive;
+        (replay.summary.regressed, replay.summary.inconclusive) = (0, 0);
+        replay
+    };
+    let passed = CheckReport {
+        verdict: Verdict::Pass,
+        findings: vec![],
+        ..check()
+    };
+    let verification = json!({
+        "verified": false,
+        "checks": {
+            "header-hash": {"checked": 101, "failed": 0, "absent": 0},
+            "slot-proof": {"checked": 30_454, "failed": 1, "absent": 12}
+        },
+        "failures": ["block 21000000: slot 0x2 of 0xa1a1… does not lead to the state root"]
+    });
+    insta::assert_snapshot!("inspection", text(&inspection()));
+    insta::assert_snapshot!("recording", text(&recording()));
+    insta::assert_snapshot!(
+        "verification",
+        verify(&verification).text(&Style::default())
+    );
+    insta::assert_snapshot!("check", text(&check()));
+    insta::assert_snapshot!("replay", text(&replay()));
+    insta::assert_snapshot!("proposal", text(&proposal()));
+    insta::assert_snapshot!("status", text(&standing()));
+    insta::assert_snapshot!("receipt", text(&receipt()));
+    insta::assert_snapshot!("doctor", doctor(&items()).text(&Style::default()));
+    let sign = signers_document(&proposal(), &passed, &clean, B256::repeat_byte(0xaa));
+    insta::assert_snapshot!("signers_page", sign.text(&Style::default()));
+}
+
+#[test]
+fn reports_in_markdown() {
+    insta::assert_snapshot!("markdown_check", check().document().markdown());
+    insta::assert_snapshot!("markdown_replay", replay().document().markdown());
+    insta::assert_snapshot!("markdown_inspection", inspection().document().markdown());
+}
+
+#[test]
+fn the_signers_page_in_html() {
+    let page = signers_page(&proposal(), &check(), &replay(), B256::repeat_byte(0xaa));
+    let body = page.split_once("</head>").unwrap().1;
+    insta::assert_snapshot!("html_signers_page", body);
+    assert!(body.contains("DO NOT SIGN"));
+    for loading in ["<script", "src=", "href=", "url(", "@import", "http:"] {
+        assert!(!page.contains(loading), "{loading}");
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn the_page_says_sign_only_when_nothing_speaks_against_it() {
+    let (mut check, mut replay, proposal) = (check(), replay(), proposal());
+    (check.verdict, check.findings) = (Verdict::Pass, vec![]);
+    (replay.summary.regressed, replay.summary.identical) = (0, 1_201);
+    let unclear = replay.clone();
+    (replay.summary.inconclusive, replay.summary.identical) = (0, 1_202);
+    let says = |proposal: &Proposal, check: &CheckReport, replay: &ReplayReport| {
+        let page = signers_document(proposal, check, replay, B256::ZERO);
+        page.text(&Style::default())
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(says(&proposal, &check, &replay).starts_with("✓ SIGN — if"));
+    assert!(says(&proposal, &check, &unclear).starts_with("! SIGN ONLY IF you accept"));
+    type Spoil = fn(&mut Proposal, &mut CheckReport, &mut ReplayReport);
+    let spoils: [Spoil; 7] = [
+        |_, check, _| check.verdict = Verdict::Inconclusive,
+        |_, check, _| check.findings = vec![finding("insert", Severity::Error)],
+        |_, _, replay| replay.summary.changed = 1,
+        |_, _, replay| replay.rollback.status = None,
+        |_, _, replay| replay.summary = Summary::default(),
+        |_, _, replay| replay.green = code(0xb3),
+        |proposal, _, _| proposal.back.operation = 1,
+    ];
+    for (index, spoil) in spoils.into_iter().enumerate() {
+        let (mut p, mut c, mut r) = (proposal.clone(), check.clone(), replay.clone());
+        spoil(&mut p, &mut c, &mut r);
+        assert!(says(&p, &c, &r).starts_with("✗ DO NOT SIGN"), "{index}");
+    }
+}
+
+#[test]
+fn an_abnormal_call_is_loud() {
+    let mut proposal = proposal();
+    proposal.forward = Call {
+        to: ADMIN,
+        value: U256::from(7),
+        data: Bytes::from_static(&[0xde, 0xad]),
+        operation: 1,
+    };
+    let shown = text(&proposal);
+    for loud in ["unknown calldata", "DELEGATECALL", "7 wei"] {
+        assert!(shown.contains(loud), "{loud}");
+    }
+}
+
+/// Every report with hostile text wherever a chain, a node or a file may put it.
+fn hostile() -> Vec<Document> {
+    let mut inspection = inspection();
+    inspection.notes = vec![HOSTILE.into()];
+    inspection.controllers[0].kind = HOSTILE.into();
+    let upgrade = inspection.upgrade.as_mut().unwrap();
+    (upgrade.proven, upgrade.why) = (false, Some(HOSTILE.into()));
+    let mut check = check();
+    for finding in &mut check.findings {
+        finding.message = HOSTILE.into();
+        finding.rule = HOSTILE.into();
+        finding.label = Some(HOSTILE.into());
+        finding.source.as_mut().unwrap().file = HOSTILE.into();
+    }
+    let mut replay = replay();
+    replay.selectors[0].signature = Some(HOSTILE.into());
+    for difference in &mut replay.transactions[2].differences {
+        difference.place = HOSTILE.into();
+        difference.green = HOSTILE.into();
+    }
+    replay.rollback.lossy = vec![HOSTILE.into()];
+    let mut proposal = proposal();
+    proposal.steps = vec![HOSTILE.into()];
+    proposal.authority.kind = HOSTILE.into();
+    let mut recording = recording();
+    recording.incomplete[0].why = HOSTILE.into();
+    let mut standing = standing();
+    standing.disagreements = vec![HOSTILE.into()];
+    let mut items = items();
+    items[0].found = Some(HOSTILE.into());
+    let verification = json!({"checks": {HOSTILE: {}}, "failures": [HOSTILE, {HOSTILE: 1}]});
+    vec![
+        inspection.document(),
+        check.document(),
+        signers_document(&proposal, &check, &replay, B256::ZERO),
+        replay.document(),
+        proposal.document(),
+        recording.document(),
+        standing.document(),
+        doctor(&items),
+        verify(&verification),
+    ]
+}
+
+#[test]
+fn hostile_text_stays_text_in_every_form() {
+    for document in hostile() {
+        for width in [0, 40, 80, 400] {
+            for colour in [false, true] {
+                let shown = document.text(&Style { colour, width });
+                let plain = shown
+                    .replace("\u{1b}[0m", "")
+                    .replace("\u{1b}[1m", "")
+                    .replace("\u{1b}[2m", "")
+                    .replace("\u{1b}[32m", "")
+                    .replace("\u{1b}[33m", "")
+                    .replace("\u{1b}[31;1m", "");
+                assert!(!plain.contains('\u{1b}') && !plain.contains('\u{202e}'));
+                assert!(colour || plain == shown);
+            }
+        }
+        let html = document.html();
+        assert!(
+            !html.contains("<script") && !html.contains('\u{202e}'),
+            "{html}"
+        );
+        let markdown = document.markdown();
+        assert!(!markdown.contains("<script") && !markdown.contains("[x](http"));
+        assert!(!markdown.contains("\n# no"));
+    }
+}
+
+#[test]
+fn text_is_wrapped_to_the_terminal() {
+    let mut document = Document::new("x");
+    document.paragraph("word ".repeat(60));
+    document.facts(vec![("name", "word ".repeat(60).into())]);
+    document.list(vec!["word ".repeat(60).into()]);
+    for line in document.text(&Style::new(60, false)).lines() {
+        assert!(line.chars().count() <= 60, "{line}");
+    }
+}
