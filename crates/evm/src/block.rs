@@ -8,7 +8,7 @@ use crate::{
     store::Store,
     touched::Touched,
     transaction::SignedTransaction,
-    wanted::unpaid,
+    wanted::Speculation,
 };
 use alloy_eips::{
     eip2935::HISTORY_STORAGE_ADDRESS,
@@ -192,17 +192,19 @@ impl<'a> BlockRun<'a> {
     pub(crate) fn guess<'t>(
         state: &'a dyn State,
         environment: &Environment,
-        transactions: impl IntoIterator<Item = &'t SignedTransaction>,
+        transactions: impl Iterator<Item = &'t SignedTransaction>,
+        word: U256,
     ) -> BTreeSet<Missing> {
         let mut run = Self::new(state, environment.clone());
-        run.machine = Machine::lenient(environment);
+        let speculation = Speculation::new(environment);
         let _ = run.begin();
-        run.store = run.store.guessing();
+        run.store = run.store.guessing(word);
         run.store.want(environment.beneficiary);
         for tx in transactions {
+            run.store.guess_anew();
             run.store.want(tx.sender);
             if let Ok(tx) = tx.to_env()
-                && let Ok(ran) = run.machine.run(&mut run.store, unpaid(tx))
+                && let Ok(ran) = speculation.run(&mut run.store, tx)
             {
                 run.store.commit(ran.state);
             }
@@ -216,7 +218,7 @@ impl<'a> BlockRun<'a> {
         environment: &Environment,
     ) -> BTreeSet<Missing> {
         let mut run = Self::new(state, environment.clone());
-        run.store = run.store.guessing();
+        run.store = run.store.guessing(U256::ZERO);
         let _ = run.begin();
         run.store.into_guessed()
     }

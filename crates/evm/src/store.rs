@@ -29,8 +29,37 @@ pub(crate) struct Store<'a> {
     /// Slots known by rule in accounts that may not be known.
     ruled: HashMap<(Address, U256), U256>,
     touched: Touched,
-    /// Keys answered with placeholders; `None` when an unknown key is an error.
-    guessed: Option<BTreeSet<Missing>>,
+    /// `None` when an unknown key is an error.
+    guesses: Option<Guesses>,
+}
+
+/// Keys answered with placeholders.
+struct Guesses {
+    keys: BTreeSet<Missing>,
+    /// What an unknown slot is taken to hold.
+    word: U256,
+    /// How many more the transaction may make.
+    left: usize,
+}
+
+/// Guesses a transaction may make in one run: a placeholder can be the length of an array.
+const MOST_GUESSES: usize = 256;
+
+/// The answer, or a placeholder where guessing is allowed.
+fn known<T>(
+    answer: Result<T, Missing>,
+    guesses: &mut Option<Guesses>,
+    placeholder: impl FnOnce(U256) -> T,
+) -> Result<T, Fault> {
+    match (answer, guesses) {
+        (Ok(value), _) => Ok(value),
+        (Err(missing), Some(guesses)) if guesses.left > 0 => {
+            guesses.keys.insert(missing);
+            guesses.left -= 1;
+            Ok(placeholder(guesses.word))
+        }
+        (Err(missing), _) => Err(missing.into()),
+    }
 }
 
 struct Entry {
@@ -49,15 +78,26 @@ impl<'a> Store<'a> {
             hashes: HashMap::default(),
             ruled: HashMap::default(),
             touched: Touched::default(),
-            guessed: None,
+            guesses: None,
         }
     }
 
-    /// From now on answers unknown keys with placeholders and notes them: to find out what a run
-    /// wants, never for a result.
-    pub(crate) fn guessing(mut self) -> Self {
-        self.guessed.get_or_insert_default();
+    /// From now on answers unknown keys with placeholders, `word` for slots, and notes them: to find
+    /// out what a run wants, never for a result.
+    pub(crate) fn guessing(mut self, word: U256) -> Self {
+        self.guesses = Some(Guesses {
+            keys: BTreeSet::new(),
+            word,
+            left: MOST_GUESSES,
+        });
         self
+    }
+
+    /// Begins a transaction that may make guesses of its own.
+    pub(crate) fn guess_anew(&mut self) {
+        if let Some(guesses) = &mut self.guesses {
+            guesses.left = MOST_GUESSES;
+        }
     }
 
     pub(crate) fn base(&self) -> &'a dyn State {
@@ -69,7 +109,7 @@ impl<'a> Store<'a> {
     }
 
     pub(crate) fn into_guessed(self) -> BTreeSet<Missing> {
-        self.guessed.unwrap_or_default()
+        self.guesses.map(|guesses| guesses.keys).unwrap_or_default()
     }
 
     /// Notes that a run wants this account, though it may stop before it reads it.
@@ -98,17 +138,10 @@ impl<'a> Store<'a> {
         match self.accounts.entry(address) {
             Occupied(entry) => Ok(entry.into_mut()),
             Vacant(vacant) => {
-                let account = match (self.base.account(address), &mut self.guessed) {
-                    (Ok(account), _) => account,
-                    (Err(missing), Some(guessed)) => {
-                        guessed.insert(missing);
-                        Account {
-                            balance: PLENTY,
-                            ..Account::default()
-                        }
-                    }
-                    (Err(missing), None) => return Err(missing.into()),
-                };
+                let account = known(self.base.account(address), &mut self.guesses, |_| Account {
+                    balance: PLENTY,
+                    ..Account::default()
+                })?;
                 self.touched.accounts.insert(address);
                 Ok(vacant.insert(Entry {
                     account,
@@ -270,13 +303,10 @@ impl Database for Store<'_> {
         if let Some(code) = self.codes.get(&hash) {
             return Ok(code.clone());
         }
-        let code = match (self.base.code(hash), &mut self.guessed) {
-            (Ok(raw), _) => codes::analysed(hash, raw)?,
-            (Err(missing), Some(guessed)) => {
-                guessed.insert(missing);
-                Bytecode::default()
-            }
-            (Err(missing), None) => return Err(missing.into()),
+        let raw = known(self.base.code(hash).map(Some), &mut self.guesses, |_| None)?;
+        let code = match raw {
+            Some(raw) => codes::analysed(hash, raw)?,
+            None => Bytecode::default(),
         };
         self.touched.codes.insert(hash);
         self.codes.insert(hash, code.clone());
@@ -296,14 +326,7 @@ impl Database for Store<'_> {
             return Ok(*value);
         }
         let key = B256::from(slot);
-        let value = match (base.storage(address, key), &mut self.guessed) {
-            (Ok(value), _) => value,
-            (Err(missing), Some(guessed)) => {
-                guessed.insert(missing);
-                U256::ZERO
-            }
-            (Err(missing), None) => return Err(missing.into()),
-        };
+        let value = known(base.storage(address, key), &mut self.guesses, |word| word)?;
         self.touched.slots.entry(address).or_default().insert(key);
         if let Some(entry) = self.accounts.get_mut(&address) {
             entry.slots.insert(slot, value);
@@ -315,14 +338,9 @@ impl Database for Store<'_> {
         if let Some(hash) = self.hashes.get(&number) {
             return Ok(*hash);
         }
-        let hash = match (self.base.block_hash(number), &mut self.guessed) {
-            (Ok(hash), _) => hash,
-            (Err(missing), Some(guessed)) => {
-                guessed.insert(missing);
-                B256::ZERO
-            }
-            (Err(missing), None) => return Err(missing.into()),
-        };
+        let hash = known(self.base.block_hash(number), &mut self.guesses, |_| {
+            B256::ZERO
+        })?;
         self.touched.block_hashes.insert(number);
         self.hashes.insert(number, hash);
         Ok(hash)

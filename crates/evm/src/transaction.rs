@@ -1,12 +1,13 @@
 //! Signed transactions.
 
 use crate::error::EvmError;
-use alloy_consensus::{Transaction as _, TxEnvelope, transaction::SignerRecoverable as _};
+use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718 as _;
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, B512, Bytes, Signature};
 use revm::{
     context::{TxEnv, either::Either},
     context_interface::transaction::{RecoveredAuthority, RecoveredAuthorization},
+    precompile::secp256k1::ecrecover,
 };
 
 /// More gas than any block of a chain with real limits holds; bounds how long a hostile
@@ -36,11 +37,11 @@ impl SignedTransaction {
             TxEnvelope::decode_2718_exact(raw).map_err(|error| EvmError::Undecodable {
                 reason: error.to_string(),
             })?;
-        let sender = envelope
-            .recover_signer()
-            .map_err(|_| EvmError::Undecodable {
+        let sender = recover(envelope.signature(), envelope.signature_hash()).ok_or_else(|| {
+            EvmError::Undecodable {
                 reason: "the signature recovers no sender".to_owned(),
-            })?;
+            }
+        })?;
         Ok(Self {
             hash: *envelope.tx_hash(),
             sender,
@@ -90,10 +91,28 @@ impl SignedTransaction {
     }
 }
 
+/// The signer, by the C library revm links anyway: a recording holds every transaction of a block,
+/// and in Rust their senders would cost more than their execution.
+fn recover(signature: &Signature, hash: B256) -> Option<Address> {
+    // EIP-2: of the two signatures that fit, only the one with the lower s counts.
+    if signature.normalize_s().is_some() {
+        return None;
+    }
+    let mut bytes = B512::ZERO;
+    bytes[..32].copy_from_slice(&signature.r().to_be_bytes::<32>());
+    bytes[32..].copy_from_slice(&signature.s().to_be_bytes::<32>());
+    ecrecover(&bytes, u8::from(signature.v()), &hash)
+        .ok()
+        .map(Address::from_word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{address, b256, hex};
+    use alloy_primitives::{address, b256, hex, uint};
+
+    const SECP256K1N_ORDER: alloy_primitives::U256 =
+        uint!(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256);
 
     // EIP-155's example.
     const RAW: [u8; 110] = hex!(
@@ -111,6 +130,16 @@ mod tests {
             tx.hash,
             b256!("0x33469b22e9f636356c4160a87eb19df52b7412e8eac32a4a55ffe88ea8350788")
         );
+    }
+
+    #[test]
+    fn a_malleated_signature_recovers_no_sender() {
+        let tx = SignedTransaction::decode(&RAW.into()).unwrap();
+        let low = tx.envelope.signature();
+        let high = Signature::new(low.r(), SECP256K1N_ORDER - low.s(), !low.v());
+        let hash = tx.envelope.signature_hash();
+        assert_eq!(recover(low, hash), Some(tx.sender));
+        assert_eq!(recover(&high, hash), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Real mainnet blocks with the state they ran on.
 
+#![allow(dead_code, reason = "not every test needs every part")]
+
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_primitives::{Address, B256, Bytes, U256, b256};
 use cutover_evm::SignedTransaction;
@@ -137,4 +139,3 @@ pub fn block(data: &Path, number: u64) -> Block {
         state,
     }
 }
-
