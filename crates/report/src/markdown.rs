@@ -28,7 +28,9 @@ fn write_block(out: &mut String, block: &Block) {
                 Tone::Warn => "⚠️ ",
                 _ => "",
             };
-            writeln!(out, "{mark}**{}**", line(row))
+            // One emphasis over the whole line: marks inside it would cancel out.
+            let words: String = row.0.iter().map(|span| escape(&span.text)).collect();
+            writeln!(out, "{mark}**{}**", words.trim())
         }
         Block::Heading(title) => writeln!(out, "## {}", escape(title)),
         Block::Paragraph(row) => writeln!(out, "{}", line(row)),
@@ -137,13 +139,11 @@ fn escape(text: &str) -> String {
                 shown.push('\\');
                 shown.push(c);
             }
-            // Hosts link bare addresses: broken up, so that nobody is led away.
-            ':' => shown.push_str("&#58;"),
             _ => shown.push(c),
         }
     }
-    // A bare colon is harmless when no link can follow it.
-    shown.replace("&#58; ", ": ")
+    // Hosts link bare addresses: broken up, so that nobody is led away.
+    shown.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
 #[cfg(test)]
