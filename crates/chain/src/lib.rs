@@ -14,7 +14,9 @@ pub mod fetch;
 pub mod folder;
 pub mod keys;
 pub mod node;
+pub mod programs;
 pub mod rpc;
+pub mod submit;
 mod transport;
 
 pub use error::ChainError;
@@ -22,3 +24,4 @@ pub use facade::{Archive, Facade, RecordingArchive, ViewArchive};
 pub use fetch::{LazyState, SettleError};
 pub use folder::{FolderError, RecordingFolder, RecordingWriter};
 pub use node::{FetchedBlock, Node, NodeStats, Policy};
+pub use programs::find_program;
