@@ -165,6 +165,28 @@ impl<'a> BlockRun<'a> {
     fn keep(&mut self, diff: &StateDiff, layer: Layer) {
         self.changes.push(layer);
         merge_diff(&mut self.diff, diff);
+        // What went back to what it was has not changed since the parent.
+        for (address, later) in diff {
+            let Some(account) = self.diff.get_mut(address) else {
+                continue;
+            };
+            account
+                .balance
+                .take_if(|change| change.before == change.after);
+            account
+                .nonce
+                .take_if(|change| change.before == change.after);
+            account.code.take_if(|change| change.before == change.after);
+            for slot in later.storage.keys() {
+                let change = account.storage.get(slot);
+                if change.is_some_and(|change| change.before == change.after) {
+                    account.storage.remove(slot);
+                }
+            }
+            if account.is_empty() {
+                self.diff.remove(address);
+            }
+        }
     }
 
     /// What has changed since the parent block.
@@ -221,5 +243,18 @@ impl<'a> BlockRun<'a> {
         run.store = run.store.guessing(U256::ZERO);
         let _ = run.begin();
         run.store.into_guessed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_and_what_they_leave_can_go_to_other_threads() {
+        fn movable<T: Send>() {}
+        movable::<BlockRun<'_>>();
+        movable::<View<std::sync::Arc<dyn State>>>();
+        movable::<Changes>();
     }
 }

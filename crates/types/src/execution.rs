@@ -80,7 +80,11 @@ pub fn merge_diff(earlier: &mut StateDiff, later: &StateDiff) {
     for (address, new) in later {
         let old = earlier.entry(*address).or_default();
         if new.destroyed {
-            *old = new.clone();
+            join(&mut old.balance, &new.balance);
+            join(&mut old.nonce, &new.nonce);
+            join(&mut old.code, &new.code);
+            old.storage.clear();
+            (old.created, old.destroyed) = (false, true);
             continue;
         }
         if old.destroyed {
@@ -195,4 +199,39 @@ pub enum Assumption {
         /// Where.
         address: Address,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Address = Address::repeat_byte(0xaa);
+
+    fn balance(before: u64, after: u64, destroyed: bool) -> StateDiff {
+        let account = AccountDiff {
+            balance: Some(Change {
+                before: U256::from(before),
+                after: U256::from(after),
+            }),
+            destroyed,
+            ..AccountDiff::default()
+        };
+        StateDiff::from([(A, account)])
+    }
+
+    #[test]
+    fn merged_diff_leads_from_before_the_first_to_after_the_last() {
+        let mut diff = balance(5, 7, false);
+        merge_diff(&mut diff, &balance(7, 0, true));
+        assert_eq!(diff, balance(5, 0, true));
+    }
+
+    #[test]
+    fn account_funded_after_its_destruction_starts_afresh() {
+        let mut diff = balance(5, 0, true);
+        merge_diff(&mut diff, &balance(0, 9, false));
+        let mut expected = balance(5, 9, false);
+        expected.entry(A).or_default().created = true;
+        assert_eq!(diff, expected);
+    }
 }
