@@ -199,6 +199,3 @@ fn failure(id: &Value, refusal: &Refusal) -> Value {
     let error = json!({"code": refusal.code, "message": refusal.message});
     json!({"jsonrpc": "2.0", "id": id, "error": error})
 }
-
-#[cfg(test)]
-mod tests;
