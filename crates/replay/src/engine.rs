@@ -100,7 +100,7 @@ impl From<EvmError> for EngineError {
 }
 
 /// Executes jobs, one after the other.
-#[async_trait]
+#[async_trait(?Send)]
 pub trait Engine: Send {
     /// Executes one job.
     async fn execute(&mut self, job: &Job<'_>) -> Result<Executed, EngineError>;
@@ -113,7 +113,7 @@ pub struct RevmEngine {
     pub speculate: bool,
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Engine for RevmEngine {
     async fn execute(&mut self, job: &Job<'_>) -> Result<Executed, EngineError> {
         self.run(job)

@@ -158,16 +158,24 @@ impl Ran {
 async fn engines(
     setup: &Setup,
     block: &RecordedBlock,
-    grows: bool,
+    base: &Base,
 ) -> Result<Engines, ReplayError> {
     let anvil = match setup.options.engine {
         EngineName::Revm => None,
-        EngineName::Anvil | EngineName::Both => {
-            Some(AnvilEngine::start(setup.chain_id, block, setup.options.anvil.as_ref()).await?)
-        }
+        EngineName::Anvil | EngineName::Both => Some(
+            AnvilEngine::start(
+                setup.chain_id,
+                block,
+                base.known(),
+                setup.options.anvil.as_ref(),
+            )
+            .await?,
+        ),
     };
     Ok(Engines {
-        revm: RevmEngine { speculate: grows },
+        revm: RevmEngine {
+            speculate: base.grows(),
+        },
         anvil,
     })
 }
@@ -229,7 +237,7 @@ pub(crate) async fn isolated(setup: &Setup, work: &Work) -> Result<Ran, ReplayEr
     let mut ran = Ran::new();
     let mut base = base(setup, &work.block);
     let prepared = prepare(setup.chain_id, &work.block, &work.wanted, &mut base).await?;
-    let mut engines = engines(setup, &work.block, base.grows()).await?;
+    let mut engines = engines(setup, &work.block, &base).await?;
     run(
         setup,
         work,
@@ -251,7 +259,7 @@ pub(crate) async fn sequential(
 ) -> Result<(), ReplayError> {
     let mut base = base(setup, &work.block);
     let prepared = prepare(setup.chain_id, &work.block, &work.wanted, &mut base).await?;
-    let mut engines = engines(setup, &work.block, base.grows()).await?;
+    let mut engines = engines(setup, &work.block, &base).await?;
     run(setup, work, &prepared, &mut base, &mut engines, ran, true).await;
     Ok(())
 }

@@ -15,7 +15,7 @@ use alloy_primitives::{Address, Bytes, FixedBytes};
 use cutover_evm::Environment;
 use cutover_types::{
     Assumption, CallKind, Outcome, RecordedBlock, State, TransactionVerdict,
-    execution::{EnvironmentRead, Status},
+    execution::Status,
     replay::{Difference, DifferenceKind, EngineName, Side, TransactionReport},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -387,12 +387,6 @@ async fn on_anvil(
         .execute(&job)
         .await
         .map_err(|error| no_green(format!("green on anvil: {error}")))?;
-    if anvil.raised_gas_limit() && known.1.environment.contains(&EnvironmentRead::Gaslimit) {
-        return Err(NoAnswer {
-            why: "it reads GASLIMIT, which had to be raised to fit the upgrade in its block".into(),
-            control: false,
-        });
-    }
     let mut green = executed.outcome;
     // Only the in-process engine sees what is read of the environment.
     green.environment.clone_from(&known.1.environment);

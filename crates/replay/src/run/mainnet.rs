@@ -150,10 +150,31 @@ pub(super) struct Tape {
 }
 
 impl Tape {
+    /// The transactions that reach USDC.
     pub(super) fn usdc(numbers: &[u64]) -> Self {
-        let blocks: BTreeMap<u64, Arc<RecordedBlock>> = numbers
-            .iter()
-            .map(|number| (*number, Arc::new(block(*number, USDC))))
+        let blocks = numbers.iter().map(|number| block(*number, USDC));
+        Self::of(blocks.collect())
+    }
+
+    /// Every transaction, whether it reaches USDC or not.
+    pub(super) fn everything(number: u64) -> Self {
+        let mut block = block(number, USDC);
+        let decoded = block.transactions.iter().map(alloy_primitives::keccak256);
+        block.targets = decoded
+            .zip(0u64..)
+            .map(|(hash, index)| Target {
+                hash,
+                index,
+                reach: Reach::Internal,
+            })
+            .collect();
+        Self::of(vec![block])
+    }
+
+    fn of(blocks: Vec<RecordedBlock>) -> Self {
+        let blocks: BTreeMap<u64, Arc<RecordedBlock>> = blocks
+            .into_iter()
+            .map(|block| (block.header.number, Arc::new(block)))
             .collect();
         for block in blocks.values() {
             assert!(block.state.storage[&USDC].contains_key(&ZOS_ADMIN_SLOT));
@@ -171,8 +192,8 @@ impl Tape {
                 chain_id: 1,
                 proxy: USDC,
                 window: Window {
-                    from: *numbers.iter().min().unwrap(),
-                    to: *numbers.iter().max().unwrap(),
+                    from: *blocks.keys().min().unwrap(),
+                    to: *blocks.keys().max().unwrap(),
                 },
                 discovery: Discovery::Traces,
                 may_have_missed: Vec::new(),

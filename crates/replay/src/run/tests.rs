@@ -343,3 +343,99 @@ async fn a_receipt_that_blue_does_not_reproduce_stops_its_block() {
     let why = report.transactions[0].why.as_ref().unwrap();
     assert!(why.contains("the receipt says"), "{why}");
 }
+
+fn live(number: u64) -> Address {
+    if number < 18_988_207 {
+        USDC_OLD
+    } else {
+        USDC_NEW
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_transaction_of_a_block_is_held_against_its_receipt() {
+    if data().is_none() {
+        return;
+    }
+    // 46 failures; blobs and BLOCKHASH; Prague; EIP-7702.
+    for number in [15537394, 19923400, 22615247, 24647140] {
+        let tape = Tape::everything(number);
+        let own = code(&tape.blocks[&number], live(number));
+        let report = go(&tape, &green(own), &Options::default()).await;
+        let summary = report.summary;
+        assert_eq!(summary.control_held, summary.transactions, "{number}");
+        assert_eq!(summary.inconclusive, 0, "{number}");
+        assert_eq!(summary.regressed + summary.repaired, 0, "{number}");
+    }
+}
+
+/// Whether anvil is there.
+fn anvil() -> bool {
+    let found = cutover_chain::find_program("CUTOVER_ANVIL", "anvil").is_some();
+    if !found {
+        eprintln!("skipped: there is no anvil");
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anvil_and_revm_agree_on_the_real_upgrade() {
+    if data().is_none() || !anvil() {
+        return;
+    }
+    let tape = Tape::usdc(&[18426253]);
+    for engine in [EngineName::Anvil, EngineName::Both] {
+        for mode in [Mode::Isolated, Mode::Sequential] {
+            let options = Options {
+                engine,
+                mode,
+                ..Options::default()
+            };
+            let report = go(&tape, &green(usdc_new()), &options).await;
+            show(&report);
+            let summary = report.summary;
+            assert_eq!((summary.control_held, summary.gas_only), (6, 6));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anvil_and_revm_agree_on_every_block_but_for_known_limits() {
+    if data().is_none() || !anvil() {
+        return;
+    }
+    let candidate = green(usdc_new());
+    for numbers in [&ALL[..8], &ALL[8..]] {
+        let tape = Tape::usdc(numbers);
+        let mut reports = Vec::new();
+        for engine in [EngineName::Revm, EngineName::Both, EngineName::Anvil] {
+            let options = Options {
+                engine,
+                jobs: 2,
+                ..Options::default()
+            };
+            reports.push(go(&tape, &candidate, &options).await);
+        }
+        for (revm, others) in reports[0]
+            .transactions
+            .iter()
+            .zip(reports[1].transactions.iter().zip(&reports[2].transactions))
+        {
+            for other in [others.0, others.1] {
+                if (other.verdict, &other.differences) != (revm.verdict, &revm.differences) {
+                    eprintln!(
+                        "{} {}: revm {:?}, {:?} {:?} {:#?}",
+                        revm.block,
+                        revm.index,
+                        revm.verdict,
+                        other.verdict,
+                        other.why,
+                        other.differences
+                    );
+                    assert_eq!(other.verdict, TransactionVerdict::Inconclusive);
+                    assert!(other.why.as_ref().unwrap().contains("the transaction "));
+                }
+            }
+        }
+    }
+}
