@@ -124,8 +124,8 @@ pub(crate) async fn observe(
     if let Some(old) = attempt.block {
         match &seen {
             Some(seen) if seen.block() == old => return Ok(()),
-            // The node has the block and not the receipt: it is catching up.
-            None if is_canonical(run, old).await? => return Ok(()),
+            // The node has the block and not the receipt, or not even the block: it is catching up.
+            None if !is_gone(run, old).await? => return Ok(()),
             _ => {}
         }
         run.journal.append(Event::Reorged {
@@ -152,6 +152,14 @@ pub(crate) async fn observe(
     attempt.block = Some(block);
     attempt.success = seen.success();
     run.at(Step::IncludedWritten)
+}
+
+/// Whether the chain has another block at that height; a node that is behind has none.
+async fn is_gone(run: &Rollout<'_>, block: BlockId) -> Result<bool, RolloutError> {
+    let hash = reads::hash_at(run.node, block.number)
+        .await
+        .reading("the block of the transaction")?;
+    Ok(hash.is_some_and(|hash| hash != block.hash))
 }
 
 async fn is_canonical(run: &Rollout<'_>, block: BlockId) -> Result<bool, RolloutError> {

@@ -6,12 +6,15 @@ mod world;
 use alloy::network::TxSigner;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use cutover_rollout::{Finality, Journal, RolloutError, rebuild, status};
-use cutover_types::rollout::{Colour, Direction, Progression};
+use cutover_types::{
+    Call,
+    rollout::{Colour, Direction, Progression},
+};
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
-use world::{Anvil, Asked, BLUE, CHAIN, GREEN, PROXY, events, owner, wait_for};
+use world::{Anvil, Asked, BLUE, CHAIN, GREEN, PROXY, events, forwarder_code, owner, wait_for};
 
 const WHOLE: [&str; 5] = ["pointer", "signed", "broadcast", "included", "finalized"];
 
@@ -308,6 +311,40 @@ async fn status_says_where_record_and_chain_disagree() {
         standing.disagreements
     );
     assert_eq!(standing.next, "someone else moved the proxy: inspect it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_controls_the_proxy_carries_the_call() {
+    let Some(mut ground) = Ground::new(&[]).await else {
+        return;
+    };
+    let controller = Address::repeat_byte(0xc1);
+    ground.anvil.build_owned_by(controller).await;
+    ground.anvil.set_code(controller, &forwarder_code()).await;
+    ground.asked.proposal.authority.address = controller;
+    ground.asked.proposal.authority.kind = "safe".into();
+    let refused = ground.upgrade().await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("a safe: have it execute the call")
+    );
+    let forward = ground.asked.proposal.forward.data.clone();
+    // Not through whoever: only through the contract the proxy obeys.
+    ground.asked.options.through = Some(Call::new(PROXY, forward.clone()));
+    let refused = ground.upgrade().await.unwrap_err();
+    assert!(refused.to_string().contains("the proxy obeys"), "{refused}");
+    let wrong = ground.asked.proposal.back.data.clone();
+    ground.asked.options.through = Some(Call::new(controller, wrong));
+    let refused = ground.upgrade().await.unwrap_err();
+    assert!(refused.to_string().contains("does not carry"), "{refused}");
+    ground.asked.options.through = Some(Call::new(controller, forward));
+    ground.upgrade().await.unwrap();
+    assert_eq!(ground.anvil.implementation().await, GREEN);
+    let back = ground.asked.proposal.back.data.clone();
+    ground.asked.options.through = Some(Call::new(controller, back));
+    ground.rollback().await.unwrap();
+    assert_eq!(ground.anvil.implementation().await, BLUE);
 }
 
 /// Another transaction of the owner with this nonce.

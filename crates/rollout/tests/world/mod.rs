@@ -4,6 +4,7 @@
     unreachable_pub,
     missing_docs,
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "each test file uses its part"
 )]
 
@@ -40,6 +41,7 @@ pub const CHAIN: u64 = 31_337;
 /// An anvil of its own; gone when dropped.
 pub struct Anvil {
     child: Child,
+    _home: tempfile::TempDir,
     pub url: String,
     pub node: Node,
 }
@@ -77,10 +79,11 @@ impl Anvil {
             eprintln!("skipped: no anvil (CUTOVER_ANVIL, PATH or scripts/setup)");
             return None;
         };
+        let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(program)
             .args(["--port", "0"])
             .args(extra)
-            .env("HOME", std::env::temp_dir())
+            .env("HOME", home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -97,7 +100,12 @@ impl Anvil {
         std::thread::spawn(move || lines.for_each(drop));
         let url = format!("http://{address}");
         let node = node(&url);
-        Some(Self { child, url, node })
+        Some(Self {
+            child,
+            _home: home,
+            url,
+            node,
+        })
     }
 
     pub async fn rpc(&self, method: &str, params: Value) -> Value {
@@ -131,7 +139,12 @@ impl Anvil {
 
     /// Puts the proxy, blue, green and the owner's money on the chain.
     pub async fn build(&self) {
-        self.set_code(PROXY, &proxy_code()).await;
+        self.build_owned_by(owner().address()).await;
+    }
+
+    /// The same with a proxy that obeys someone else.
+    pub async fn build_owned_by(&self, authority: Address) {
+        self.set_code(PROXY, &proxy_code(authority)).await;
         self.set_code(BLUE, &[0x00, 0xb1]).await;
         self.set_code(GREEN, &[0x00, 0xb2]).await;
         self.set_implementation(BLUE).await;
@@ -155,17 +168,26 @@ pub fn owner() -> PrivateKeySigner {
 }
 
 /// `upgradeTo(address)` by the owner writes the implementation slot; everything else stops.
-fn proxy_code() -> Vec<u8> {
+fn proxy_code(authority: Address) -> Vec<u8> {
     let mut code = vec![
         0x5f, 0x35, 0x60, 0xe0, 0x1c, 0x63, 0x36, 0x59, 0xcf, 0xe6, 0x14,
     ];
     code.extend([0x60, 0x0f, 0x57, 0x00, 0x5b, 0x33, 0x73]);
-    code.extend(owner().address());
+    code.extend(authority);
     code.extend([0x14, 0x60, 0x2d, 0x57, 0x5f, 0x5f, 0xfd]);
     assert_eq!(code.len(), 0x2d, "the jump leads to what follows");
     code.extend([0x5b, 0x60, 0x04, 0x35, 0x7f]);
     code.extend(IMPLEMENTATION_SLOT);
     code.extend([0x55, 0x00]);
+    code
+}
+
+/// Sends its calldata on to the proxy and fails if that fails: a contract that controls it.
+pub fn forwarder_code() -> Vec<u8> {
+    let mut code = vec![0x36, 0x5f, 0x5f, 0x37, 0x5f, 0x5f, 0x36, 0x5f, 0x5f, 0x73];
+    code.extend(PROXY);
+    code.extend([0x5a, 0xf1, 0x60, 0x26, 0x57, 0x5f, 0x5f, 0xfd, 0x5b, 0x00]);
+    assert_eq!(code[0x26], 0x5b, "the jump leads to the end");
     code
 }
 

@@ -1,0 +1,282 @@
+//! What the chain must say before anything is sent.
+
+use super::{Move, PreflightError, Ready};
+use crate::{
+    reads::{self, At},
+    run::Options,
+};
+use alloy_primitives::{Address, B256, Bytes, U256, b256};
+use alloy_sol_types::SolError;
+use cutover_chain::{ChainError, Node};
+use cutover_types::{Call, Proposal, abi::ISolidity, proposal::Precondition};
+
+/// Preconditions the proposal lists beyond those that always hold.
+pub(crate) async fn judge_preconditions(
+    node: &Node,
+    proposal: &Proposal,
+    refusals: &mut Vec<PreflightError>,
+) {
+    let always = [proposal.blue.address, proposal.green.address];
+    for precondition in &proposal.preconditions {
+        match precondition {
+            Precondition::ChainId { expected } if *expected != proposal.chain_id => {
+                refusals.push(PreflightError::WrongChain {
+                    expected: *expected,
+                    found: proposal.chain_id,
+                });
+            }
+            Precondition::Implementation {
+                holder,
+                slot,
+                expected,
+            } if (*holder, *slot) != (proposal.holder, proposal.slot)
+                || *expected != proposal.blue.address =>
+            {
+                judge_slot(node, *holder, *slot, *holder, *expected, refusals).await;
+            }
+            Precondition::CodeHash { address, expected } if !always.contains(address) => {
+                judge_code(node, *address, *expected, refusals).await;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Everything the chain must say; gives what a transaction is made of.
+pub(crate) async fn judge_chain(
+    node: &Node,
+    going: &Move,
+    signer: Address,
+    options: &Options,
+    refusals: &mut Vec<PreflightError>,
+) -> Ready {
+    judge_chain_id(node, going.chain_id, refusals).await;
+    judge_place(node, going, refusals).await;
+    let call = judge_signer(going, signer, options, refusals);
+    let mut ready = Ready::default();
+    match (
+        reads::nonce(node, signer, At::Latest).await,
+        reads::nonce(node, signer, At::Pending).await,
+    ) {
+        (Ok(latest), Ok(pending)) if pending > latest => {
+            refusals.push(PreflightError::ForeignPending {
+                signer,
+                latest,
+                pending,
+            });
+        }
+        (Ok(latest), Ok(_)) => ready.nonce = latest,
+        (Err(source), _) | (_, Err(source)) => {
+            refusals.push(unreadable("the signer's nonce", source));
+        }
+    }
+    judge_cost(node, call, signer, options, &mut ready, refusals).await;
+    ready
+}
+
+/// Whether the proxy still stands where it should be left, and both codes are what was agreed.
+pub(crate) async fn judge_place(node: &Node, going: &Move, refusals: &mut Vec<PreflightError>) {
+    let (slot, leave) = (going.slot, going.leave.address);
+    judge_slot(node, going.holder, slot, going.proxy, leave, refusals).await;
+    for code in [&going.leave, &going.arrive] {
+        judge_code(node, code.address, code.code_hash, refusals).await;
+    }
+}
+
+/// First blocks of chains whose id a node may only claim if it has them.
+const GENESIS: [(u64, B256); 4] = [
+    (
+        1,
+        b256!("d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"),
+    ),
+    (
+        11_155_111,
+        b256!("25a5cc106eea7138acab33231d7160d69cb777ee0c2c553fcddf5138993e6dd9"),
+    ),
+    (
+        17_000,
+        b256!("b5f7f912443c940f21fd611f12828d75b534364ed9e95ca4e307729a4661bde4"),
+    ),
+    (
+        560_048,
+        b256!("bbe312868b376a3001692a646dd2d7d1e4406380dfd86b98aa8a34d1561c971b"),
+    ),
+];
+
+pub(crate) async fn judge_chain_id(node: &Node, expected: u64, refusals: &mut Vec<PreflightError>) {
+    match node.chain_id().await {
+        Ok(found) if found != expected => {
+            refusals.push(PreflightError::WrongChain { expected, found });
+        }
+        Ok(_) => {}
+        Err(source) => return refusals.push(unreadable("the chain id", source)),
+    }
+    // The signature binds the chain id, but a test chain that claims to be mainnet would make the
+    // user believe that mainnet moved. A node without its first block cannot be asked.
+    let known = GENESIS.iter().find(|(id, _)| *id == expected);
+    if let Some((chain_id, genesis)) = known
+        && let Ok(Some(found)) = reads::hash_at(node, 0).await
+        && found != *genesis
+    {
+        refusals.push(PreflightError::ChainIdLie {
+            chain_id: *chain_id,
+            expected: *genesis,
+            found,
+        });
+    }
+}
+
+async fn judge_slot(
+    node: &Node,
+    holder: Address,
+    slot: B256,
+    proxy: Address,
+    expected: Address,
+    refusals: &mut Vec<PreflightError>,
+) {
+    match reads::implementation(node, holder, slot, At::Latest).await {
+        Ok(found) if found != expected => refusals.push(PreflightError::NotAsExpected {
+            proxy,
+            expected,
+            found,
+        }),
+        Ok(_) => {}
+        Err(source) => refusals.push(unreadable("the implementation slot", source)),
+    }
+}
+
+pub(crate) async fn judge_code(
+    node: &Node,
+    address: Address,
+    expected: B256,
+    refusals: &mut Vec<PreflightError>,
+) {
+    match reads::code_hash(node, address).await {
+        Ok(None) => refusals.push(PreflightError::NoCode { address, expected }),
+        Ok(Some(found)) if found != expected => refusals.push(PreflightError::CodeDiffers {
+            address,
+            expected,
+            found,
+        }),
+        Ok(Some(_)) => {}
+        Err(source) => refusals.push(unreadable("the code of an implementation", source)),
+    }
+}
+
+/// Who may send, and which call that is.
+fn judge_signer<'a>(
+    going: &'a Move,
+    signer: Address,
+    options: &'a Options,
+    refusals: &mut Vec<PreflightError>,
+) -> &'a Call {
+    let authority = going.authority;
+    match (&options.through, going.kind.as_deref()) {
+        // The contract itself decides who may send: the simulation asks it.
+        (Some(outer), _) if outer.to == authority => {
+            let carried = &going.call.data;
+            let is_carried = !carried.is_empty()
+                && outer
+                    .data
+                    .windows(carried.len())
+                    .any(|part| part == carried);
+            if !is_carried {
+                refusals.push(PreflightError::NotCarried { authority });
+            }
+            return outer;
+        }
+        (Some(outer), _) => refusals.push(PreflightError::NotTheAuthority {
+            signer: outer.to,
+            authority,
+        }),
+        (None, Some(kind)) if kind != "account" => {
+            refusals.push(PreflightError::ThroughContract {
+                authority,
+                kind: kind.to_owned(),
+            });
+        }
+        (None, _) if signer != authority => {
+            refusals.push(PreflightError::NotTheAuthority { signer, authority });
+        }
+        (None, _) => {}
+    }
+    if going.call.operation != 0 {
+        refusals.push(PreflightError::WouldFail {
+            reason: "an account cannot send a delegate call".into(),
+        });
+    }
+    &going.call
+}
+
+/// What it costs, whether the signer has it, and whether the call succeeds now.
+async fn judge_cost(
+    node: &Node,
+    call: &Call,
+    signer: Address,
+    options: &Options,
+    ready: &mut Ready,
+    refusals: &mut Vec<PreflightError>,
+) {
+    let head = match reads::head(node).await {
+        Ok(head) => head,
+        Err(source) => return refusals.push(unreadable("the newest block", source)),
+    };
+    let Some(base_fee) = head.base_fee else {
+        return refusals.push(PreflightError::NoBaseFee);
+    };
+    ready.priority_fee = reads::priority_fee(node).await;
+    // Twice the base fee lasts through six full blocks.
+    let usual = base_fee
+        .saturating_mul(2)
+        .saturating_add(ready.priority_fee);
+    ready.max_fee = options.max_fee.unwrap_or(usual).min(usual);
+    ready.priority_fee = ready.priority_fee.min(ready.max_fee);
+    if ready.max_fee < base_fee {
+        refusals.push(PreflightError::TooExpensive {
+            base_fee,
+            allowed: ready.max_fee,
+        });
+    }
+    match reads::estimate(node, signer, call).await {
+        Ok(gas) => {
+            // A quarter more, because the state may move; never more than one transaction may have
+            // (EIP-7825) or a block holds.
+            let most = head.gas_limit.clamp(gas, gas.max(1 << 24));
+            ready.gas = gas.saturating_add(gas / 4).min(most);
+        }
+        Err(ChainError::Rpc { message, data, .. }) => {
+            // Funds are judged below with their own message.
+            if !message.to_lowercase().contains("insufficient funds") {
+                let reason = revert_reason(data.as_ref()).unwrap_or(message);
+                refusals.push(PreflightError::WouldFail { reason });
+            }
+            ready.gas = 100_000;
+        }
+        Err(source) => return refusals.push(unreadable("the gas the call needs", source)),
+    }
+    let gas = U256::from(ready.gas).saturating_mul(U256::from(ready.max_fee));
+    let needed = gas.saturating_add(call.value);
+    match reads::balance(node, signer).await {
+        Ok(balance) if balance < needed => refusals.push(PreflightError::InsufficientFunds {
+            signer,
+            balance,
+            needed,
+            missing: needed - balance,
+        }),
+        Ok(_) => {}
+        Err(source) => refusals.push(unreadable("the signer's balance", source)),
+    }
+}
+
+fn revert_reason(data: Option<&Bytes>) -> Option<String> {
+    let data = data.filter(|data| !data.is_empty())?;
+    if let Ok(error) = ISolidity::Error::abi_decode(data) {
+        return Some(error.message);
+    }
+    let head = data.slice(..data.len().min(4));
+    Some(format!("custom error {head} ({} bytes)", data.len()))
+}
+
+pub(super) fn unreadable(what: &'static str, source: ChainError) -> PreflightError {
+    PreflightError::Unreadable { what, source }
+}

@@ -1,0 +1,168 @@
+//! Why nothing was sent.
+
+use alloy_primitives::{Address, B256, U256};
+use cutover_chain::ChainError;
+use cutover_types::text;
+use thiserror::Error;
+
+/// Why nothing was sent.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum PreflightError {
+    /// Someone moved the proxy since.
+    #[error("proxy {proxy} runs {found}, not {expected}")]
+    NotAsExpected {
+        /// The proxy.
+        proxy: Address,
+        /// What it should run.
+        expected: Address,
+        /// What it runs.
+        found: Address,
+    },
+    /// There is nothing at an implementation's address.
+    #[error("there is no code at {address}, expected code with hash {expected}")]
+    NoCode {
+        /// Where.
+        address: Address,
+        /// Expected.
+        expected: B256,
+    },
+    /// The code is not the code that was checked and replayed.
+    #[error("the code at {address} has hash {found}, not {expected} as checked")]
+    CodeDiffers {
+        /// Where.
+        address: Address,
+        /// Expected.
+        expected: B256,
+        /// Found.
+        found: B256,
+    },
+    /// The node is on another chain.
+    #[error("the node is on chain {found}, the proposal is for chain {expected}")]
+    WrongChain {
+        /// Expected.
+        expected: u64,
+        /// Found.
+        found: u64,
+    },
+    /// The node claims a well-known chain id, but has another first block.
+    #[error("the node says chain {chain_id}, but its genesis block is {found}, not {expected}")]
+    ChainIdLie {
+        /// What it says.
+        chain_id: u64,
+        /// Genesis of that chain.
+        expected: B256,
+        /// Genesis of the node.
+        found: B256,
+    },
+    /// A report changed since the proposal was made.
+    #[error("the {report} changed since the proposal was made: {found}, proposed on {expected}")]
+    Stale {
+        /// Which.
+        report: &'static str,
+        /// Digest in the proposal.
+        expected: B256,
+        /// Digest now.
+        found: B256,
+    },
+    /// A report says no.
+    #[error("the {report} does not allow it: {why}")]
+    Failing {
+        /// Which.
+        report: &'static str,
+        /// What it says.
+        why: String,
+    },
+    /// The proposal is too old.
+    #[error("the proposal expired at block {expires}, the chain is at {latest}")]
+    Expired {
+        /// Last block it is good for.
+        expires: u64,
+        /// Newest block.
+        latest: u64,
+    },
+    /// The proxy obeys someone else.
+    #[error("the signer is {signer}, the proxy obeys {authority}")]
+    NotTheAuthority {
+        /// Who would sign.
+        signer: Address,
+        /// Who must act.
+        authority: Address,
+    },
+    /// A contract must act, and the way through it was not given.
+    #[error("the proxy obeys {authority}, a {}: have it execute the call", text::terminal(.kind, 40))]
+    ThroughContract {
+        /// Who must act.
+        authority: Address,
+        /// What it is.
+        kind: String,
+    },
+    /// The contract would execute something else.
+    #[error("what {authority} would execute does not carry the proposal's call")]
+    NotCarried {
+        /// Who must act.
+        authority: Address,
+    },
+    /// The way back was not proven.
+    #[error("the rollback was not rehearsed: {}", text::terminal(.why, 200))]
+    RollbackNotRehearsed {
+        /// Why.
+        why: String,
+    },
+    /// The signer cannot pay.
+    #[error("{signer} lacks {missing} wei: gas costs up to {needed} wei, it has {balance} wei")]
+    InsufficientFunds {
+        /// Who pays.
+        signer: Address,
+        /// What it has.
+        balance: U256,
+        /// What it may cost.
+        needed: U256,
+        /// The difference.
+        missing: U256,
+    },
+    /// Gas is dearer than allowed.
+    #[error("the base fee is {base_fee} wei, more than the {allowed} wei allowed")]
+    TooExpensive {
+        /// Now.
+        base_fee: u128,
+        /// Allowed.
+        allowed: u128,
+    },
+    /// The chain has no EIP-1559 fees.
+    #[error("the chain has no base fee: only chains with EIP-1559 fees are supported")]
+    NoBaseFee,
+    /// The call fails on today's state.
+    #[error("the call would fail: {}", text::terminal(.reason, 300))]
+    WouldFail {
+        /// Why.
+        reason: String,
+    },
+    /// The signer has transactions under way that the journal does not know.
+    #[error(
+        "{signer} has transactions under way: nonce {latest} is next, {pending} with those that wait"
+    )]
+    ForeignPending {
+        /// Who.
+        signer: Address,
+        /// Next nonce by the newest block.
+        latest: u64,
+        /// Next nonce with waiting transactions.
+        pending: u64,
+    },
+    /// The node did not answer.
+    #[error("could not read {what}")]
+    Unreadable {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: ChainError,
+    },
+}
+
+impl PreflightError {
+    /// Whether it could not be told, rather than that it must not be.
+    pub fn is_inconclusive(&self) -> bool {
+        matches!(self, Self::Unreadable { .. })
+    }
+}
