@@ -2,6 +2,8 @@
 //! checked against the upgrade itself.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "inspect_kinds/pruned.rs"]
+mod pruned;
 #[path = "inspect_kinds/world.rs"]
 mod world;
 
@@ -9,8 +11,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolValue};
 use cutover_inspect::{InspectError, inspect};
 use cutover_types::{
-    Inspection, ProxyKind, Verb,
-    abi::{ADMIN_SLOT, BEACON_SLOT, IProxyAdmin},
+    Inspection, Missing, ProxyKind, Verb,
+    abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, IProxyAdmin},
     inspection::{Location, Possible},
     progress::Silent,
 };
@@ -464,6 +466,111 @@ async fn a_node_that_does_not_answer_is_no_answer() {
         .unwrap_err();
     assert!(matches!(error, InspectError::Chain { .. }), "{error}");
     assert!(error.to_string().contains("cannot tell"));
+}
+
+const SLOTS: &[&str] = &["eth_getStorageAt"];
+const ACCOUNTS: &[&str] = &[
+    "eth_getBalance",
+    "eth_getTransactionCount",
+    "eth_getCode",
+    "eth_getAccountInfo",
+];
+
+async fn through_pruned(
+    world: &World,
+    proxy: Address,
+    methods: &'static [&'static str],
+    refused: impl ToString,
+) -> Result<Inspection, InspectError> {
+    let part = refused.to_string().to_lowercase();
+    let port = pruned::refusing(world.port, methods, vec![part]);
+    inspect(&node(port), proxy, None, &Silent).await
+}
+
+#[tokio::test]
+async fn what_a_pruned_node_refuses_is_named_and_the_rest_is_still_told() {
+    let world = World::start().await;
+    let (blue, _) = boxes(&world).await;
+    let owner = world.accounts[0];
+    let admin = world.deploy(&artifact(OZ4, "ProxyAdmin"), &[]).await;
+    let proxy = world
+        .deploy(
+            &artifact(OZ4, "TransparentUpgradeableProxy"),
+            &params((blue, admin, Bytes::new())),
+        )
+        .await;
+
+    // What decides whether it is a proxy.
+    for slot in [IMPLEMENTATION_SLOT, ADMIN_SLOT] {
+        let error = through_pruned(&world, proxy, SLOTS, slot)
+            .await
+            .unwrap_err();
+        let named = Missing::Slot {
+            address: proxy,
+            slot,
+        };
+        assert!(
+            matches!(error, InspectError::CannotTell { missing, .. } if missing == named),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&slot.to_string()));
+    }
+    let error = through_pruned(&world, proxy, ACCOUNTS, proxy)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains(&format!("account {proxy}")),
+        "{error}"
+    );
+
+    // What decides only who may upgrade.
+    let found = through_pruned(&world, proxy, ACCOUNTS, admin)
+        .await
+        .unwrap();
+    let facts = found.proxy.unwrap();
+    assert_eq!(
+        (facts.kind, facts.admin),
+        (ProxyKind::Transparent, Some(admin))
+    );
+    assert_eq!(facts.implementation.address, blue);
+    assert!(
+        found.notes[0].contains(&admin.to_string()),
+        "{:?}",
+        found.notes
+    );
+    assert!(found.upgrade.unwrap().why.unwrap().contains("assumes"));
+
+    let slot_of_owner = format!("\"{admin}\"").to_lowercase();
+    let found = through_pruned(&world, proxy, SLOTS, slot_of_owner)
+        .await
+        .unwrap();
+    let upgrade = found.upgrade.unwrap();
+    assert_eq!(found.proxy.unwrap().kind, ProxyKind::Transparent);
+    assert!(!upgrade.proven);
+    assert!(upgrade.why.unwrap().contains(&admin.to_string()));
+
+    // The owner only pays.
+    let found = through_pruned(&world, proxy, ACCOUNTS, owner)
+        .await
+        .unwrap();
+    let upgrade = found.upgrade.unwrap();
+    assert!(upgrade.proven && upgrade.why.unwrap().contains("can pay"));
+
+    let (proxy, _) = uups(&world, "Owned5", owner).await;
+    let slot_of_owner = format!("\"{}\"", B256::ZERO);
+    let found = through_pruned(&world, proxy, SLOTS, slot_of_owner)
+        .await
+        .unwrap();
+    let upgrade = found.upgrade.unwrap();
+    assert_eq!(found.proxy.unwrap().kind, ProxyKind::UupsV5);
+    assert_eq!(upgrade.path.verb, Verb::UpgradeToAndCall);
+    assert!(!upgrade.proven);
+    assert!(
+        upgrade
+            .why
+            .unwrap()
+            .contains(&format!("slot {} of {proxy}", B256::ZERO))
+    );
 }
 
 #[tokio::test]

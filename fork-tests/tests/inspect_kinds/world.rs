@@ -15,6 +15,7 @@ use std::{
 /// An anvil that ends with the test.
 pub struct World {
     anvil: Child,
+    pub port: u16,
     pub node: Node,
     pub accounts: Vec<Address>,
 }
@@ -36,6 +37,7 @@ impl World {
         let accounts = node.call("eth_accounts", json!([])).await.unwrap();
         Self {
             anvil,
+            port,
             node,
             accounts,
         }

@@ -119,27 +119,38 @@ pub(super) async fn through(
         .as_deref()
         == Some("5.0.0");
     let is_proxy_admin = newest || administers.address() == Some(admin);
-    if let Some(from) = owner.address() {
-        let verb = if newest {
-            Verb::AdminUpgradeAndCall
-        } else {
-            Verb::AdminUpgrade
-        };
-        into.paths.push(UpgradePath {
-            proxy,
-            verb,
-            verb_with_data: Some(Verb::AdminUpgradeAndCall),
-            from,
-            to: admin,
-            holder: proxy,
-            slot,
-        });
+    let verb = if newest {
+        Verb::AdminUpgradeAndCall
+    } else {
+        Verb::AdminUpgrade
+    };
+    let path = UpgradePath {
+        proxy,
+        verb,
+        verb_with_data: Some(Verb::AdminUpgradeAndCall),
+        from: owner.address().unwrap_or_default(),
+        to: admin,
+        holder: proxy,
+        slot,
+    };
+    if !path.from.is_zero() {
+        into.paths.push(path);
+    } else if is_proxy_admin {
+        match owner.guesses().next() {
+            Some(missing) => {
+                let why = format!(
+                    "who owns the ProxyAdmin {admin} is not known: the node does not give {}",
+                    key(&missing)
+                );
+                into.notes.push(why.clone());
+                into.unsent = Some((path, why));
+            }
+            None => into
+                .notes
+                .push(format!("nobody owns the ProxyAdmin {admin}")),
+        }
     }
     if is_proxy_admin {
-        if owner.word() == Some(U256::ZERO) {
-            into.notes
-                .push(format!("nobody owns the ProxyAdmin {admin}"));
-        }
         return Ok(());
     }
     into.paths.push(UpgradePath {
