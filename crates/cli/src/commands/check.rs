@@ -3,7 +3,7 @@
 use crate::{
     commands::code,
     context::Context,
-    exit::{Exit, usage},
+    exit::{Exit, OrStop},
 };
 use clap::{Args, ValueEnum};
 use cutover_artifacts::{Code, Need};
@@ -74,11 +74,11 @@ impl Check {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let root = context.root(self.root.as_deref());
         let revision = match &self.blue_rev {
-            Some(revision) => Some(cutover_artifacts::Checkout::of(&root, revision).map_err(|error| usage(crate::exit::chain(&error), ""))?),
+            Some(revision) => Some(cutover_artifacts::revision(&root, revision).or_stop(Exit::Usage, "")?),
             None => None,
         };
         let blue_root = match &revision {
-            Some(checkout) => checkout.root().to_path_buf(),
+            Some(revision) => revision.root(),
             None => self.blue_root.clone().unwrap_or_else(|| root.clone()),
         };
         let green_root = self.green_root.clone().unwrap_or(root);

@@ -38,7 +38,7 @@ impl Inspect {
 /// What an inspection that failed means for the command.
 pub(super) fn stop(error: InspectError) -> eyre::Report {
     match &error {
-        InspectError::Chain(source) => chain_stop(source),
+        InspectError::Chain { source, .. } => chain_stop(source),
         _ => inconclusive(chain(&error), "use a node that has this state, for example an archive node"),
     }
 }

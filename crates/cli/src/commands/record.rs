@@ -65,6 +65,9 @@ struct Collect {
     /// Do not ask for Merkle proofs
     #[arg(long)]
     no_proofs: bool,
+    /// Replace another recording in the same folder
+    #[arg(long)]
+    overwrite: bool,
     /// Folder to write; `recording` in the run folder when not given
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -146,7 +149,7 @@ impl Collect {
             }
             Ok(inspection) => inspection.upgrade.zip(inspection.proxy),
             Err(error) => {
-                if let cutover_inspect::InspectError::Chain(source @ ChainError::NoSuchBlock { .. }) = &error {
+                if let cutover_inspect::InspectError::Chain { source: source @ ChainError::NoSuchBlock { .. }, .. } = &error {
                     return Err(chain_stop(source));
                 }
                 progress.warn(&format!("how {proxy} is upgraded is not known, so the recording cannot say: {}", chain(&error)));
@@ -168,6 +171,8 @@ impl Collect {
             upgrade,
             also,
             proofs: !self.no_proofs,
+            // The run folder holds one recording at a time; elsewhere it is somebody's evidence.
+            overwrite: self.overwrite || self.output.is_none(),
             ..Plan::new(proxy, window)
         };
         context.on_interrupt(format!("the same command goes on where it stopped ({}.partial)", into.display()));
@@ -224,7 +229,7 @@ fn show(context: &Context, recording: &Recording, node: NodeStats) -> eyre::Resu
 fn stop(error: RecordError) -> eyre::Report {
     match &error {
         RecordError::Chain(source) => chain_stop(source),
-        RecordError::Folder(_) => usage(chain(&error), "choose another folder with -o"),
+        RecordError::Folder(_) => usage(chain(&error), "choose another folder with -o, or give --overwrite"),
         _ => inconclusive(chain(&error), "what was recorded so far is kept; the same command goes on"),
     }
 }

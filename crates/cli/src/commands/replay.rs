@@ -121,7 +121,13 @@ impl Replay {
         context.output.show("replay", &inputs, &replayed.report, || {
             cutover_report::replay(&replayed.report, &context.style())
         })?;
-        context.output.note(&replayed.speed.to_string());
+        let speed = replayed.speed;
+        context.output.note(&format!(
+            "{} executed in {:.2} s, {:.0} a second",
+            speed.executed,
+            speed.took.as_secs_f64(),
+            speed.per_second()
+        ));
         if self.keep {
             let kept = keep(&path, &green, &options).await?;
             context.output.note(&format!(
@@ -187,11 +193,9 @@ impl Replay {
             .runtime
             .clone()
             .ok_or_else(|| usage(format!("{} has no code", loaded.reference), "an interface or abstract contract cannot be green"))?;
-        let address = match self.green.as_deref().and_then(|text| text.parse().ok()) {
-            Some(address) => address,
-            None => Address::from_word(keccak256([b"cutover green".as_slice(), runtime.as_ref()].concat())),
-        };
-        Ok((address, GreenCode::Runtime(runtime)))
+        let on_chain = self.green.as_deref().and_then(|text| text.parse().ok());
+        let code = GreenCode::Runtime(runtime);
+        Ok((on_chain.unwrap_or_else(|| code.default_address()), code))
     }
 }
 
@@ -238,7 +242,7 @@ fn stop(error: ReplayError) -> eyre::Report {
     let message = chain(&error);
     match error {
         ReplayError::Folder(_) => usage(message, "record it again with `cutover record`"),
-        ReplayError::NoUpgradePath => usage(message, "record again with a node that can answer `cutover inspect`"),
+        ReplayError::NoUpgradePath { .. } => usage(message, "record again with a node that can answer `cutover inspect`"),
         _ => inconclusive(message, ""),
     }
 }

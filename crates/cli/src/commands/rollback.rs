@@ -42,7 +42,7 @@ impl Rollback {
         let options = self.follow.options();
         let outcome = cutover_rollout::rollback(Rollout {
             node: &node,
-            signer: signer.as_tx_signer(),
+            signer: &signer,
             journal: &mut journal,
             progress: &progress,
             checkpoints: &Uninterrupted,

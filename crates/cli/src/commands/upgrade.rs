@@ -87,7 +87,7 @@ impl Upgrade {
         let options = self.follow.options();
         let run = Rollout {
             node: &node,
-            signer: signer.as_tx_signer(),
+            signer: &signer,
             journal: &mut journal,
             progress: &progress,
             checkpoints: &Uninterrupted,
