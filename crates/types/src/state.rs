@@ -189,9 +189,10 @@ impl State for MemoryState {
         {
             return Ok(*value);
         }
-        // Without code nothing ever wrote storage there.
+        // Without code nothing ever wrote storage there, unless the account was delegated once (EIP-7702),
+        // which counts its nonce up.
         match self.accounts.get(&address) {
-            Some(account) if !account.has_code() => Ok(U256::ZERO),
+            Some(account) if !account.has_code() && account.nonce == 0 => Ok(U256::ZERO),
             _ => Err(Missing::Slot { address, slot }),
         }
     }
