@@ -86,7 +86,9 @@ impl LazyState {
         }
         let mut answers = self.node.batch(calls).await.into_iter();
         for (missing, count) in plan {
-            let answers: Result<Vec<Value>, ChainError> = answers.by_ref().take(count).collect();
+            // All of its answers, also after a refusal: the next key's begin behind them.
+            let answers: Vec<_> = answers.by_ref().take(count).collect();
+            let answers: Result<Vec<Value>, ChainError> = answers.into_iter().collect();
             match answers.and_then(|answers| self.learn(missing, &answers)) {
                 Ok(()) => {}
                 Err(error) if is_refusal(&error) => refused.push((missing, error)),
