@@ -7,7 +7,7 @@ use crate::{
     history::history,
     kinds::{self, Recognized, Subject},
     prove::{Proof, prove},
-    session::{Session, request},
+    session::{Moment, Session, request},
     trace::{Forward, forward},
 };
 use alloy_primitives::{Address, Bytes, U256, keccak256};
@@ -33,8 +33,32 @@ pub async fn inspect(
     block: Option<u64>,
     progress: &dyn Progress,
 ) -> Result<Inspection, InspectError> {
+    let moment = Moment::After(block);
+    told(node, proxy, moment, progress).await
+}
+
+/// [`inspect`] before the first transaction of `block`: on the state of its parent, whose own header
+/// is not needed. This is what a recording that begins with `block` starts from.
+///
+/// # Errors
+/// As [`inspect`].
+pub async fn inspect_before(
+    node: &Node,
+    proxy: Address,
+    block: u64,
+    progress: &dyn Progress,
+) -> Result<Inspection, InspectError> {
+    told(node, proxy, Moment::Before(block), progress).await
+}
+
+async fn told(
+    node: &Node,
+    proxy: Address,
+    moment: Moment,
+    progress: &dyn Progress,
+) -> Result<Inspection, InspectError> {
     progress.start("inspecting the proxy", None);
-    let report = report(node, proxy, block, progress).await;
+    let report = report(node, proxy, moment, progress).await;
     progress.finish();
     report
 }
@@ -42,10 +66,10 @@ pub async fn inspect(
 async fn report(
     node: &Node,
     proxy: Address,
-    block: Option<u64>,
+    moment: Moment,
     progress: &dyn Progress,
 ) -> Result<Inspection, InspectError> {
-    let mut session = Session::open(node, proxy, block).await?;
+    let mut session = Session::open(node, proxy, moment).await?;
     let mut inspection = Inspection {
         address: proxy,
         chain_id: session.chain_id,

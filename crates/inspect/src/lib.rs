@@ -18,4 +18,4 @@ mod trace;
 mod watch;
 
 pub use error::InspectError;
-pub use inspect::{inspect, upgrade_requests};
+pub use inspect::{inspect, inspect_before, upgrade_requests};

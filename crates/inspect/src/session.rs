@@ -76,6 +76,15 @@ impl Played {
     }
 }
 
+/// Which state is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Moment {
+    /// After a block; the newest when `None`.
+    After(Option<u64>),
+    /// Before the first transaction of a block: the state of its parent, in the block's environment.
+    Before(u64),
+}
+
 /// The chain at one block.
 pub(crate) struct Session {
     node: Node,
@@ -91,13 +100,13 @@ impl Session {
     pub(crate) async fn open(
         node: &Node,
         proxy: Address,
-        block: Option<u64>,
+        moment: Moment,
     ) -> Result<Self, InspectError> {
         let unread = |source| InspectError::Chain { proxy, source };
         let chain_id = node.chain_id().await.map_err(unread)?;
-        let number = match block {
-            Some(number) => number,
-            None => node.latest().await.map_err(unread)?,
+        let number = match moment {
+            Moment::After(Some(number)) | Moment::Before(number) => number,
+            Moment::After(None) => node.latest().await.map_err(unread)?,
         };
         let (hash, header) = node.header(number).await.map_err(unread)?;
         let environment =
@@ -106,12 +115,19 @@ impl Session {
                 block: number,
                 reason: error.to_string(),
             })?;
-        let mut state = LazyState::new(node.clone(), number);
+        let block = match moment {
+            Moment::After(_) => BlockId { number, hash },
+            Moment::Before(_) => BlockId {
+                number: number.saturating_sub(1),
+                hash: header.parent_hash,
+            },
+        };
+        let mut state = LazyState::new(node.clone(), block.number);
         state.known.accounts.insert(stranger(), Account::default());
         Ok(Self {
             node: node.clone(),
             chain_id,
-            block: BlockId { number, hash },
+            block,
             proxy,
             environment,
             state,

@@ -140,7 +140,7 @@ impl Collect {
         let window = self.window(&node).await?;
         let into = self.output.clone().unwrap_or_else(|| context.run.file(FOLDER));
         let progress = context.progress();
-        let inspection = match cutover_inspect::inspect(&node, proxy, window.from.checked_sub(1), &progress).await {
+        let inspection = match cutover_inspect::inspect_before(&node, proxy, window.from, &progress).await {
             Ok(inspection) if inspection.proxy.is_none() => {
                 return Err(usage(
                     format!("{proxy} is not a proxy at block {}", inspection.block.number),
