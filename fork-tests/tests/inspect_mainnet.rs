@@ -1,5 +1,11 @@
 //! `inspect` on real mainnet proxies, through a node that refuses what it does not know.
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub,
+    dead_code
+)]
 
 #[path = "inspect_kinds/world.rs"]
 mod world;
@@ -123,8 +129,9 @@ async fn implementations_are_right_or_the_missing_state_is_named() {
         }
     }
     println!(
-        "{right} right, {proven} proven, {} not told, {:?}",
+        "{right} right, {proven} proven, {} not told, {:?}, {:?}",
         untold.len(),
+        mainnet.node.stats(),
         began.elapsed()
     );
     println!("{kinds:#?}");
@@ -193,7 +200,6 @@ async fn usdc_is_a_zos_proxy_whose_upgrade_from_its_admin_is_proven() {
     };
     let implementation = address!("a2327a938febf5fec13bacfb16ae10ecbc4cbdcf");
     let found = usdc(&mainnet, 18_426_253).await;
-    println!("{found:#?}");
     let facts = found.proxy.unwrap();
     let upgrade = found.upgrade.unwrap();
     assert_eq!(facts.kind, ProxyKind::ZosAdmin);
