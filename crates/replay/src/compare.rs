@@ -341,19 +341,14 @@ fn slot_difference(
 }
 
 /// What the proxy asks of others, besides its implementation and the precompiled contracts.
-fn outgoing<'a>(
-    outcome: &'a Outcome,
-    proxy: Address,
-    implementation: Address,
-) -> Vec<&'a CallFrame> {
+fn outgoing(outcome: &Outcome, proxy: Address, implementation: Address) -> Vec<&CallFrame> {
+    let forwards =
+        |frame: &CallFrame| frame.kind == CallKind::DelegateCall && frame.to == implementation;
     outcome
         .calls
         .iter()
         .filter(|frame| frame.from == proxy && frame.depth > 0)
-        .filter(|frame| {
-            !(frame.kind == CallKind::DelegateCall && frame.to == implementation)
-                && !is_precompile(frame.to)
-        })
+        .filter(|frame| !forwards(frame) && !is_precompile(frame.to))
         .collect()
 }
 

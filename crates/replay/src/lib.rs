@@ -7,7 +7,7 @@
 //! every transaction before it in its block, executed in process. What executes the transaction
 //! itself is an [`Engine`]: revm in process, or an anvil fork of that state.
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stderr))]
 
 mod anvil;
 mod base;

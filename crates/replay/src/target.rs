@@ -152,10 +152,17 @@ pub(crate) async fn take(
         taken.executed += 2;
         let ran = on_anvil(place, base, anvil, &before, step.as_ref(), &both).await;
         match ran {
-            Err(why) => {
-                taken.report.control_held = !why.control;
+            // revm can tell, and why anvil cannot is known.
+            Err(no) if no.limit && place.setup.options.engine == EngineName::Both => {
+                conclude(&mut taken.report, place, base, &both, &*view);
+                taken.report.why = Some(format!("on revm only: {}", no.why));
+                taken.ran = Some(both);
+                return taken;
+            }
+            Err(no) => {
+                taken.report.control_held = !no.control;
                 taken.report.green = Some(side(&executed.outcome, abi));
-                taken.report.why = Some(why.why);
+                taken.report.why = Some(no.why);
                 taken.ran = Some(both);
                 return taken;
             }
@@ -340,6 +347,8 @@ struct NoAnswer {
     why: String,
     /// Whether it is the control that failed.
     control: bool,
+    /// Whether it is something no fork in anvil can do.
+    limit: bool,
 }
 
 /// Runs both sides on the fork; blue must reproduce the receipt there too.
@@ -353,9 +362,16 @@ async fn on_anvil(
 ) -> Result<(Outcome, Outcome), NoAnswer> {
     let exact = place.exact;
     let limit = |outcome: &Outcome| limits(outcome, place.environment, &exact.transaction);
-    let explain = |outcome: &Outcome, why: String| match limit(outcome) {
-        Some(limit) => format!("the transaction {limit} ({why})"),
-        None => why,
+    let explain = |outcome: &Outcome, control: bool, why: String| {
+        let limit = limit(outcome);
+        NoAnswer {
+            why: match limit {
+                Some(limit) => format!("the transaction {limit} ({why})"),
+                None => why,
+            },
+            control,
+            limit: limit.is_some(),
+        }
     };
     let job = Job {
         environment: place.environment,
@@ -363,10 +379,7 @@ async fn on_anvil(
         upgrade: None,
         transaction: &exact.transaction,
     };
-    let no_control = |why: String| NoAnswer {
-        why: explain(&known.0, why),
-        control: true,
-    };
+    let no_control = |why: String| explain(&known.0, true, why);
     let blue = anvil
         .execute(&job)
         .await
@@ -379,10 +392,7 @@ async fn on_anvil(
         upgrade: step,
         ..job
     };
-    let no_green = |why: String| NoAnswer {
-        why: explain(&known.1, why),
-        control: false,
-    };
+    let no_green = |why: String| explain(&known.1, false, why);
     let executed = anvil
         .execute(&job)
         .await
@@ -396,6 +406,7 @@ async fn on_anvil(
         return Err(NoAnswer {
             why: format!("the transaction {limit}"),
             control: false,
+            limit: true,
         });
     }
     Ok((blue, green))
