@@ -1,6 +1,7 @@
 //! A poor provider, in every way a provider can be poor.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use alloy_primitives::{Address, U256};
 use axum::{
     Router,
     body::Bytes,
@@ -9,7 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use cutover_chain::{ChainError, Node, Policy};
+use cutover_chain::{ChainError, LazyState, Node, Policy};
+use cutover_types::Missing;
 use serde_json::{Value, json};
 use std::{
     future::Future,
@@ -345,6 +347,34 @@ async fn a_transaction_of_another_kind_of_chain_is_named() {
     against(quick(), answer, |node| async move {
         let error = node.block(5).await.unwrap_err().to_string();
         assert!(error.contains("type 0x7e"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_account_does_not_shift_the_answers_behind_it() {
+    let first = Address::repeat_byte(1);
+    let second = Address::repeat_byte(2);
+    let one = move |call: &Value| match call["method"].as_str() {
+        Some("eth_getAccountInfo") => error(call, -32601, "no such method"),
+        _ if call["params"][0] == json!(first) => error(call, -32000, "missing trie node"),
+        Some("eth_getBalance") => result(call, json!("0x2")),
+        Some("eth_getTransactionCount") => result(call, json!("0x3")),
+        _ => result(call, json!("0x6001")),
+    };
+    let answer = move |_, body: Value| match &body {
+        Value::Array(batch) => text(&batch.iter().map(one).collect()),
+        call => text(&one(call)),
+    };
+    against(quick(), answer, |node| async move {
+        let mut state = LazyState::new(node, 5);
+        let wanted = [first, second].map(|address| Missing::Account { address });
+        let refused = state.fill(&wanted.into()).await.unwrap();
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].0, wanted[0]);
+        let account = &state.known.accounts[&second];
+        assert_eq!((account.nonce, account.balance), (3, U256::from(2)));
+        assert!(!state.known.accounts.contains_key(&first));
     })
     .await;
 }
