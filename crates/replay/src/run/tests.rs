@@ -518,8 +518,7 @@ async fn a_kept_green_runs_on_after_the_traffic() {
     let tape = small::tape(&[1, 2], quiet);
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("recording");
-    let mut writer =
-        cutover_chain::RecordingWriter::create(&path, Default::default(), false).unwrap();
+    let writer = cutover_chain::RecordingWriter::create(&path, Default::default(), false).unwrap();
     for block in tape.blocks.values() {
         writer.put_block(block).unwrap();
     }
