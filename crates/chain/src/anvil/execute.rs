@@ -40,6 +40,12 @@ pub struct Upgrade {
     pub gas: Option<u64>,
 }
 
+impl Upgrade {
+    fn gas(&self) -> u64 {
+        self.gas.unwrap_or(UPGRADE_GAS)
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executed {
@@ -47,6 +53,8 @@ pub struct Executed {
     pub upgrade: Option<Outcome>,
     /// Of the transaction; its own changes only.
     pub outcome: Outcome,
+    /// The block was given more gas than asked for, so that both fit: `GASLIMIT` shows it.
+    pub raised_gas_limit: bool,
 }
 
 /// Why anvil does not take a transaction.
@@ -85,7 +93,8 @@ pub enum AnvilError {
         /// What it said.
         message: String,
     },
-    /// The block was mined without it: state could not be fetched, or its nonce is ahead. Never a difference.
+    /// The block was mined without it: state could not be fetched, or it cannot be in this block for its
+    /// nonce, funds or gas, which anvil finds out only then. Never a difference.
     #[error("anvil mined the block without transaction {hash}")]
     Dropped {
         /// Which.
@@ -181,7 +190,15 @@ pub async fn execute_on(anvil: &Anvil, execution: &Execution<'_>) -> Result<Exec
     if let Some(changes) = execution.place {
         anvil.place(changes).await?;
     }
-    anvil.set_next_block(&execution.block).await?;
+    let transaction = TxEnvelope::decode_2718_exact(execution.raw).ok();
+    let mut block = execution.block;
+    if let (Some(limit), Some(upgrade), Some(transaction)) =
+        (&mut block.gas_limit, execution.upgrade, &transaction)
+    {
+        // A block has room for what was used before and all that this one may use.
+        *limit = (*limit).max(upgrade.gas().saturating_add(transaction.gas_limit()));
+    }
+    anvil.set_next_block(&block).await?;
     let upgrade = match execution.upgrade {
         Some(upgrade) => Some(send_upgrade(anvil, upgrade, execution.block.base_fee).await?),
         None => None,
@@ -205,12 +222,23 @@ pub async fn execute_on(anvil: &Anvil, execution: &Execution<'_>) -> Result<Exec
             upgrade: false,
         });
     }
-    let outcome = read(anvil, hash, Some(execution.raw)).await?;
+    let outcome = read(
+        anvil,
+        hash,
+        false,
+        transaction.map(|transaction| transaction.nonce()),
+    )
+    .await?;
     let upgrade = match upgrade {
-        Some(hash) => Some(read(anvil, hash, None).await?),
+        Some(hash) => Some(read(anvil, hash, true, None).await?),
         None => None,
     };
-    Ok(Executed { upgrade, outcome })
+    let raised_gas_limit = block != execution.block;
+    Ok(Executed {
+        upgrade,
+        outcome,
+        raised_gas_limit,
+    })
 }
 
 async fn send_upgrade(
@@ -222,7 +250,7 @@ async fn send_upgrade(
         from: upgrade.from,
         to: Some(upgrade.to),
         data: upgrade.data.clone(),
-        gas: Some(upgrade.gas.unwrap_or(UPGRADE_GAS)),
+        gas: Some(upgrade.gas()),
         max_fee: base_fee.map(u128::from),
         ..Unsigned::default()
     };
@@ -231,12 +259,17 @@ async fn send_upgrade(
 }
 
 /// Receipt, calls and changes of a mined transaction, as an outcome.
-async fn read(anvil: &Anvil, hash: B256, raw: Option<&Bytes>) -> Result<Outcome, AnvilError> {
+async fn read(
+    anvil: &Anvil,
+    hash: B256,
+    is_upgrade: bool,
+    nonce: Option<u64>,
+) -> Result<Outcome, AnvilError> {
     let (mined, calls, diff) =
         futures::try_join!(anvil.mined(hash), anvil.call_tree(hash), anvil.diff(hash))?;
     let mined = mined.ok_or(AnvilError::Dropped {
         hash,
-        upgrade: raw.is_none(),
+        upgrade: is_upgrade,
     })?;
     let mut codes = BTreeMap::new();
     for address in outcome::unsure(&diff) {
@@ -246,9 +279,6 @@ async fn read(anvil: &Anvil, hash: B256, raw: Option<&Bytes>) -> Result<Outcome,
             .await?;
         codes.insert(address, code);
     }
-    let nonce = raw
-        .and_then(|raw| TxEnvelope::decode_2718_exact(raw).ok())
-        .map(|tx| tx.nonce());
     let sender = calls.frames.first().map(|frame| frame.from);
     let would_create = sender
         .zip(nonce)

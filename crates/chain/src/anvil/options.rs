@@ -63,8 +63,6 @@ impl AnvilOptions {
         let extra = [
             // Recorded transactions may be funded earlier in their block.
             "--disable-pool-balance-checks",
-            // The upgrade goes first in the block and needs room that the block did not have.
-            "--disable-block-gas-limit",
             // It would overwrite what the chain has at that address.
             "--disable-default-create2-deployer",
             "--disable-min-priority-fee",
