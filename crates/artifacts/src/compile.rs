@@ -22,7 +22,12 @@ pub(crate) fn source(
     let pinned = ["solc", "solc_version"]
         .iter()
         .find_map(|name| project.setting(name)?.as_str());
-    let solc = solc::find(options.solc.as_deref(), pinned, &closure.pragmas)?;
+    let solc = solc::find(
+        options.solc.as_deref(),
+        pinned,
+        &options.root,
+        &closure.pragmas,
+    )?;
     let input = input(&project, &closure, &unit, &contract, options);
     tracing::debug!(%unit, solc = %solc.version, units = closure.texts.len(), "compiling");
     let bad = |detail: String| ArtifactError::BadSolc {

@@ -35,17 +35,19 @@ pub fn compilers() -> Vec<Compiler> {
     found
 }
 
-/// A compiler that accepts all `pragmas`; `given` is used whatever it is.
+/// A compiler that accepts all `pragmas`; `given` is used whatever it is. A path in the project's
+/// configuration is relative to its `root`.
 pub(crate) fn find(
     given: Option<&Path>,
     pinned: Option<&str>,
+    root: &Path,
     pragmas: &BTreeSet<String>,
 ) -> Result<Solc, ArtifactError> {
     if let Some(path) = given {
         return open(path);
     }
     if let Some(path) = pinned.filter(|pinned| pinned.contains('/')) {
-        return open(Path::new(path));
+        return open(&root.join(path));
     }
     let mut wanted: Vec<_> = pragmas
         .iter()

@@ -151,7 +151,9 @@ impl Story<'_> {
             .stderr(Stdio::inherit())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
-            .output()
+            .spawn()
+            .or_stop(Exit::Unexpected, "")?
+            .wait_with_output()
             .await
             .or_stop(Exit::Unexpected, "")?;
         let text = String::from_utf8_lossy(&output.stdout);
