@@ -139,4 +139,90 @@ mod tests {
         let expected = [Missing::Account { address: PROXY }, slot(0), slot(7)];
         assert_eq!(found, BTreeSet::from(expected));
     }
+
+    #[derive(Deserialize)]
+    struct Traces {
+        #[serde(rename = "callTracer")]
+        calls: Vec<Box<RawValue>>,
+    }
+
+    /// Of a call of the proxy, the calls it hands on with the same calldata.
+    fn handed_on(frame: &serde_json::Value, proxy: Address) -> u64 {
+        let mut found = 0;
+        let mut open = vec![frame];
+        while let Some(frame) = open.pop() {
+            let inner = frame["calls"]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let to: Option<Address> =
+                serde_json::from_value(frame["to"].clone()).unwrap_or_default();
+            let called =
+                to == Some(proxy) && matches!(frame["type"].as_str(), Some("CALL" | "STATICCALL"));
+            let same = |call: &serde_json::Value| {
+                call["type"] == "DELEGATECALL" && call["input"] == frame["input"]
+            };
+            found += u64::from(called && inner.iter().any(same));
+            open.extend(inner);
+        }
+        found
+    }
+
+    #[test]
+    fn every_proxy_of_the_real_blocks_is_found_in_the_transactions_it_is_known_to_be_in() {
+        let Some(data) = std::env::var_os("CUTOVER_MAINNET_DATA").map(std::path::PathBuf::from)
+        else {
+            return;
+        };
+        let index = std::fs::read_to_string(data.join("INDEX.json")).unwrap();
+        let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+        let (mut proxies, mut own) = (0, Vec::new());
+        for block in index["blocks"].as_array().unwrap() {
+            let number = &block["number"];
+            let file =
+                std::fs::File::open(data.join(format!("blocks/trace-{number}.json.gz"))).unwrap();
+            let text = std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap();
+            let traces: Traces = serde_json::from_str(&text).unwrap();
+            let parsed: Vec<serde_json::Value> = traces
+                .calls
+                .iter()
+                .map(|trace| serde_json::from_str(trace.get()).unwrap())
+                .collect();
+            for known in block["proxies"].as_array().unwrap() {
+                let proxy: Address = serde_json::from_value(known["address"].clone()).unwrap();
+                let calls: Vec<u64> = traces
+                    .calls
+                    .iter()
+                    .map(|trace| super::calls(trace, proxy).unwrap())
+                    .collect();
+                let sent = |trace: &serde_json::Value| {
+                    serde_json::from_value::<Option<Address>>(trace["to"].clone()).unwrap()
+                        == Some(proxy)
+                };
+                let reached = calls.iter().filter(|calls| **calls > 0).count() as u64;
+                let handed: u64 = parsed.iter().map(|trace| handed_on(trace, proxy)).sum();
+                let direct = parsed
+                    .iter()
+                    .zip(&calls)
+                    .filter(|(trace, calls)| **calls > 0 && sent(trace))
+                    .count() as u64;
+                assert_eq!(
+                    Some(reached),
+                    known["transactions"].as_u64(),
+                    "{number} {proxy}"
+                );
+                // The index counts only the calls that go on to the implementation.
+                assert_eq!(Some(handed), known["calls"].as_u64(), "{number} {proxy}");
+                assert!(calls.iter().sum::<u64>() >= handed);
+                if Some(direct) != known["direct"].as_u64() {
+                    own.push((number.as_u64().unwrap(), proxy));
+                }
+                proxies += 1;
+            }
+        }
+        assert_eq!(proxies, 315);
+        // Sent to a proxy that answers itself and calls itself back; the index calls that internal.
+        let router = alloy_primitives::address!("fbeedcfe378866dab6abbafd8b2986f5c1768737");
+        assert_eq!(own, [(19_932_148, router)]);
+    }
 }

@@ -9,9 +9,11 @@
 
 mod support;
 
-use cutover_chain::RecordingFolder;
+use alloy_consensus::ReceiptEnvelope;
+use alloy_primitives::{B256, U256};
+use cutover_chain::{RecordingFolder, RecordingWriter};
 use cutover_record::{Plan, collect, verify};
-use cutover_types::{Recording, Window, progress::Silent, recording::Discovery};
+use cutover_types::{RecordedBlock, Recording, Window, progress::Silent, recording::Discovery};
 use std::{path::Path, time::Instant};
 use support::{Served, USDC, data, index};
 
@@ -154,4 +156,236 @@ async fn a_distant_node_is_asked_in_few_round_trips() {
     let seconds = started.elapsed().as_secs_f64();
     eprintln!("{seconds:.1} s at 100 ms a round trip");
     assert!(seconds < 20.0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_said() {
+    let Some(data) = data() else { return };
+    let served = Served::start(&data, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let node = served.node();
+    let refusal = async |plan: &Plan| {
+        let error = collect(&node, plan, &folder.path().join("refused"), &Silent)
+            .await
+            .unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {}", source.unwrap_or_default())
+    };
+    let window = |from, to| Plan::new(USDC, Window { from, to });
+
+    let gap = refusal(&window(24_628_607, 24_628_610)).await;
+    assert!(
+        gap.contains("block 24628609 of the window") && gap.contains("pruned history"),
+        "{gap}"
+    );
+    let late = refusal(&window(24_647_140, 24_647_141)).await;
+    assert!(late.contains("no block 24647141"), "{late}");
+    let turned = refusal(&window(5, 4)).await;
+    assert!(turned.contains("no window"), "{turned}");
+
+    let mut only = window(24_628_607, 24_628_608);
+    only.only = vec![B256::repeat_byte(7)];
+    assert!(refusal(&only).await.contains("no mined transaction 0x0707"));
+    only.window.to = 24_628_607;
+    // A transaction of the block after the window.
+    let later = node.block(24_628_608).await.unwrap().transaction_hashes[0];
+    only.only = vec![later];
+    assert!(
+        refusal(&only)
+            .await
+            .contains("outside blocks 24628607 to 24628607")
+    );
+}
+
+#[tokio::test]
+async fn named_transactions_and_the_first_few_are_recorded_alone() {
+    let Some(data) = data() else { return };
+    let served = Served::start(&data, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let all = Window {
+        from: 24_628_607,
+        to: 24_628_608,
+    };
+    let whole = record(&served, &Plan::new(USDC, all), &folder.path().join("all")).await;
+    assert_eq!(whole.counts.transactions, 47);
+    let targets: Vec<_> = whole
+        .blocks
+        .iter()
+        .flat_map(|block| &block.targets)
+        .collect();
+
+    let mut plan = Plan::new(USDC, all);
+    plan.max_transactions = Some(20);
+    let first = record(&served, &plan, &folder.path().join("first")).await;
+    let kept: Vec<_> = first
+        .blocks
+        .iter()
+        .flat_map(|block| &block.targets)
+        .collect();
+    assert_eq!(kept, targets[..20]);
+    assert!(first.may_have_missed[0].contains("stopped at 20 transaction(s), in block 24628608"));
+
+    let mut plan = Plan::new(USDC, all);
+    plan.only = vec![targets[3].hash, targets[30].hash];
+    let named = record(&served, &plan, &folder.path().join("named")).await;
+    let kept: Vec<_> = named
+        .blocks
+        .iter()
+        .flat_map(|block| &block.targets)
+        .collect();
+    assert_eq!(kept, [targets[3], targets[30]]);
+    for name in ["first", "named"] {
+        let report = verify(
+            &RecordingFolder::open(&folder.path().join(name)).unwrap(),
+            &[],
+        );
+        assert!(report.verified, "{:?}", report.failures);
+    }
+
+    // A trusted hash vouches for the block before it, and for no other.
+    let recording = RecordingFolder::open(&folder.path().join("all")).unwrap();
+    assert!(verify(&recording, &[whole.blocks[1].hash]).verified);
+    assert!(!verify(&recording, &[whole.blocks[0].hash]).verified);
+    assert!(!verify(&recording, &[B256::repeat_byte(1)]).verified);
+}
+
+#[tokio::test]
+async fn an_interrupted_recording_goes_on_and_comes_out_the_same() {
+    let Some(data) = data() else { return };
+    let served = Served::start(&data, &["--latency-ms", "20"]);
+    let folder = tempfile::tempdir().unwrap();
+    let window = Window {
+        from: 24_628_607,
+        to: 24_628_608,
+    };
+    let plan = Plan::new(USDC, window);
+    let straight = record(&served, &plan, &folder.path().join("straight")).await;
+
+    let path = folder.path().join("interrupted");
+    let first = folder
+        .path()
+        .join("interrupted.partial/blocks/24628607.json.gz");
+    let node = served.node();
+    let done = async {
+        while !first.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        recording = collect(&node, &plan, &path, &Silent) => { recording.unwrap(); }
+        () = done => {}
+    }
+    eprintln!("interrupted: {}", !path.exists());
+    let resumed = record(&served, &plan, &path).await;
+    assert_eq!(resumed, straight);
+}
+
+/// Rewrites a recorded block, its digest and the manifest's.
+fn forge(from: &Path, into: &Path, change: impl FnOnce(&mut RecordedBlock)) {
+    let folder = RecordingFolder::open(from).unwrap();
+    let manifest = folder.manifest().clone();
+    let mut block = RecordedBlock::clone(&folder.block(manifest.blocks[0].number).unwrap());
+    change(&mut block);
+    let writer = RecordingWriter::create(into, B256::ZERO, true).unwrap();
+    writer.put_block(&block).unwrap();
+    writer.finish(manifest).unwrap();
+}
+
+#[tokio::test]
+async fn forged_recordings_fail_though_their_digests_fit() {
+    let Some(data) = data() else { return };
+    let served = Served::start(&data, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let honest = folder.path().join("honest");
+    record(&served, &plan(22_615_247), &honest).await;
+    let forged = folder.path().join("forged");
+    let proxy_slot = |block: &RecordedBlock| {
+        let slots = &block.state.storage[&USDC];
+        *slots.iter().find(|(_, value)| !value.is_zero()).unwrap().0
+    };
+    type Forgery = (&'static str, Box<dyn Fn(&mut RecordedBlock)>);
+    let cases: Vec<Forgery> = vec![
+        (
+            "slot-proof",
+            Box::new(move |block| {
+                let slot = proxy_slot(block);
+                *block
+                    .state
+                    .storage
+                    .get_mut(&USDC)
+                    .unwrap()
+                    .get_mut(&slot)
+                    .unwrap() += U256::from(1);
+            }),
+        ),
+        (
+            "account-proof",
+            Box::new(|block| {
+                block.state.accounts.get_mut(&USDC).unwrap().balance += U256::from(1);
+            }),
+        ),
+        (
+            "receipts-root",
+            Box::new(|block| {
+                if let ReceiptEnvelope::Eip1559(receipt) = &mut block.receipts[0] {
+                    receipt.receipt.cumulative_gas_used += 1;
+                } else {
+                    block.receipts.swap(0, 1);
+                }
+            }),
+        ),
+        (
+            "transactions-root",
+            Box::new(|block| {
+                let last = block.transactions.len() - 1;
+                block.transactions[last] = block.transactions[0].clone();
+            }),
+        ),
+        // Without its proofs a forged value still has to give the recorded receipts.
+        (
+            "execution",
+            Box::new(move |block| {
+                block.proofs = None;
+                let code = block.state.accounts[&USDC].code_hash;
+                for slots in block.state.storage.values_mut() {
+                    for value in slots.values_mut() {
+                        *value = U256::ZERO;
+                    }
+                }
+                assert!(block.state.codes.contains_key(&code));
+            }),
+        ),
+        (
+            "execution",
+            Box::new(move |block| {
+                block.proofs = None;
+                block.state.storage.remove(&USDC);
+            }),
+        ),
+        (
+            "header-hash",
+            Box::new(|block| {
+                let parent = block.parent.as_mut().unwrap();
+                parent.state_root = B256::repeat_byte(1);
+            }),
+        ),
+    ];
+    for (check, change) in cases {
+        forge(&honest, &forged, change);
+        let report = verify(&RecordingFolder::open(&forged).unwrap(), &[]);
+        assert!(!report.verified, "{check}");
+        assert!(
+            report.checks[check].failed > 0,
+            "{check}: {:?}",
+            report.failures
+        );
+    }
+
+    // Without recomputed digests not even one byte passes.
+    let file = honest.join("blocks/22615247.json.gz");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert!(RecordingFolder::open(&honest).is_err());
 }

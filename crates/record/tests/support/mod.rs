@@ -37,7 +37,6 @@ pub struct IndexedProxy {
     pub address: Address,
     pub direct: u64,
     pub transactions: u64,
-    pub calls: u64,
 }
 
 pub fn index(data: &Path) -> Index {
