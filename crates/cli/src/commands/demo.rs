@@ -160,7 +160,9 @@ impl Story<'_> {
         if in_full {
             say(text.trim_end());
         } else {
-            say(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
+            let is_verdict = |line: &&str| line.starts_with(['✓', '✗']);
+            let shown = text.lines().find(is_verdict).or_else(|| text.lines().find(|line| !line.trim().is_empty()));
+            say(shown.unwrap_or_default());
         }
         let code = output.status.code();
         if code != Some(i32::from(expected as u8)) {
