@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256, BloomInput, Bytes};
 use cutover_chain::{ChainError, FetchedBlock, Node, rpc};
 use cutover_evm::SignedTransaction;
 use cutover_types::{Missing, Reach, Target};
+use futures::{StreamExt, stream};
 use serde_json::{Value, json, value::RawValue};
 use std::{
     collections::BTreeSet,
@@ -203,10 +204,15 @@ impl Discoverer {
         method: &str,
         options: &Value,
     ) -> Result<Vec<Box<RawValue>>, ChainError> {
+        // Not as a batch, so that deep traces stay text; the first answer says whether the node can.
+        let one = async |hash: &B256| self.node.call(method, json!([hash, options])).await;
         let mut traces = Vec::with_capacity(block.transactions.len());
-        // One by one: the first answer says whether the node can, and deep traces stay text.
-        for hash in &block.transaction_hashes {
-            traces.push(self.node.call(method, json!([hash, options])).await?);
+        if let [first, rest @ ..] = &block.transaction_hashes[..] {
+            traces.push(one(first).await?);
+            let mut rest = stream::iter(rest.iter().map(one)).buffered(16);
+            while let Some(trace) = rest.next().await {
+                traces.push(trace?);
+            }
         }
         Ok(traces)
     }

@@ -13,7 +13,12 @@ use alloy_consensus::ReceiptEnvelope;
 use alloy_primitives::{B256, U256};
 use cutover_chain::{RecordingFolder, RecordingWriter};
 use cutover_record::{Plan, collect, verify};
-use cutover_types::{RecordedBlock, Recording, Window, progress::Silent, recording::Discovery};
+use cutover_types::{
+    RecordedBlock, Recording, Window,
+    progress::{Progress, Silent},
+    recording::Discovery,
+};
+use serde_json::Value;
 use std::{path::Path, time::Instant};
 use support::{Served, USDC, data, index};
 
@@ -111,6 +116,11 @@ async fn without_traces_the_same_is_kept_where_the_proxy_shows() {
         assert_eq!(with.files, without.files, "{number}");
         assert_eq!(with.blocks, without.blocks, "{number}");
     }
+
+    let singly = Served::start(&data, &NO_TRACES[..4]);
+    let with = record(&traced, &plan(19_933_597), &folder.path().join("with")).await;
+    let one_by_one = record(&singly, &plan(19_933_597), &folder.path().join("singly")).await;
+    assert_eq!(with, one_by_one);
 }
 
 #[tokio::test]
@@ -249,6 +259,19 @@ async fn named_transactions_and_the_first_few_are_recorded_alone() {
     assert!(!verify(&recording, &[B256::repeat_byte(1)]).verified);
 }
 
+/// Notices when the first block is done.
+#[derive(Default)]
+struct Notice(tokio::sync::Notify);
+
+impl Progress for Notice {
+    fn start(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {
+        self.0.notify_one();
+    }
+    fn warn(&self, _: &str) {}
+    fn finish(&self) {}
+}
+
 #[tokio::test]
 async fn an_interrupted_recording_goes_on_and_comes_out_the_same() {
     let Some(data) = data() else { return };
@@ -262,20 +285,13 @@ async fn an_interrupted_recording_goes_on_and_comes_out_the_same() {
     let straight = record(&served, &plan, &folder.path().join("straight")).await;
 
     let path = folder.path().join("interrupted");
-    let first = folder
-        .path()
-        .join("interrupted.partial/blocks/24628607.json.gz");
+    let first = Notice::default();
     let node = served.node();
-    let done = async {
-        while !first.exists() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
     tokio::select! {
-        recording = collect(&node, &plan, &path, &Silent) => { recording.unwrap(); }
-        () = done => {}
+        recording = collect(&node, &plan, &path, &first) => { recording.unwrap(); }
+        () = first.0.notified() => {}
     }
-    eprintln!("interrupted: {}", !path.exists());
+    assert!(!path.exists(), "it was interrupted");
     let resumed = record(&served, &plan, &path).await;
     assert_eq!(resumed, straight);
 }
@@ -388,4 +404,134 @@ async fn forged_recordings_fail_though_their_digests_fit() {
     bytes[middle] ^= 1;
     std::fs::write(&file, bytes).unwrap();
     assert!(RecordingFolder::open(&honest).is_err());
+}
+
+/// Serves one block with lies in it.
+fn lying(
+    data: &Path,
+    number: u64,
+    kind: &str,
+    lie: impl FnOnce(&mut Value),
+) -> (Served, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["block", "trace"] {
+        let name = format!("{file}-{number}.json.gz");
+        std::fs::copy(data.join("blocks").join(&name), folder.path().join(&name)).unwrap();
+    }
+    let path = folder.path().join(format!("{kind}-{number}.json.gz"));
+    let mut value: Value = {
+        let file = flate2::read::GzDecoder::new(std::fs::File::open(&path).unwrap());
+        serde_json::from_reader(std::io::BufReader::new(file)).unwrap()
+    };
+    lie(&mut value);
+    std::fs::remove_file(&path).unwrap();
+    let file = std::fs::File::create(&path).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    serde_json::to_writer(&mut packed, &value).unwrap();
+    packed.finish().unwrap();
+    let served = Served::start(data, &[&folder.path().to_string_lossy()]);
+    (served, folder)
+}
+
+async fn caught(served: &Served, number: u64) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let into = folder.path().join("lie");
+    let error = collect(&served.node(), &plan(number), &into, &Silent)
+        .await
+        .unwrap_err();
+    assert!(!into.exists());
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    format!("{error}: {}", source.unwrap_or_default())
+}
+
+/// The first slot of USDC that is not zero, to be changed.
+fn a_slot(file: &mut Value) -> &mut Value {
+    let slots = file["preState"]["0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"]["storage"]
+        .as_object_mut()
+        .unwrap();
+    let named = "0x7050c9e0f4ca769c69bd3a8ef740bc37934f8e2c036e5a723fd8ee048ed3f8c3";
+    slots.get_mut(named).unwrap()
+}
+
+#[tokio::test]
+async fn a_lying_node_is_caught() {
+    let Some(data) = data() else { return };
+    const PROVEN: u64 = 22_615_247;
+    const UNPROVEN: u64 = 19_933_122;
+
+    let (served, _files) = lying(&data, PROVEN, "block", |file| {
+        file["receipts"][0]["cumulativeGasUsed"] = "0x1".into();
+    });
+    let error = caught(&served, PROVEN).await;
+    assert!(
+        error.contains("the receipts root of block 22615247"),
+        "{error}"
+    );
+
+    let (served, _files) = lying(&data, PROVEN, "block", |file| {
+        file["block"]["gasUsed"] = "0x1".into();
+    });
+    let error = caught(&served, PROVEN).await;
+    assert!(error.contains("the hash of block 22615247"), "{error}");
+
+    let (served, _files) = lying(&data, PROVEN, "block", |file| {
+        let mut swapped = file["block"]["transactions"].as_array().unwrap().clone();
+        swapped.swap(0, 1);
+        file["block"]["transactions"] = swapped.into();
+    });
+    let error = caught(&served, PROVEN).await;
+    assert!(
+        error.contains("the transactions root of block 22615247"),
+        "{error}"
+    );
+
+    let (served, _files) = lying(&data, PROVEN, "block", |file| {
+        *a_slot(file) = "0x1234".into();
+    });
+    let error = caught(&served, PROVEN).await;
+    assert!(
+        error.contains("proof of slot 0x7050c9e0f4ca769c69bd3a8ef740bc37"),
+        "{error}"
+    );
+
+    // Where there are no proofs, the receipts still do not come out.
+    let (served, _files) = lying(&data, UNPROVEN, "block", |file| {
+        *a_slot(file) = "0x1234".into();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let recording = record(&served, &plan(UNPROVEN), &folder.path().join("lie")).await;
+    assert_eq!(recording.incomplete.len(), 1);
+    assert!(
+        recording.incomplete[0]
+            .why
+            .contains("does not reproduce its receipt"),
+        "{recording:?}"
+    );
+    // A recording that owns up to it is a true one.
+    let report = verify(
+        &RecordingFolder::open(&folder.path().join("lie")).unwrap(),
+        &[],
+    );
+    assert!(report.verified, "{:?}", report.failures);
+    assert!(report.checks["execution"].absent > 0);
+}
+
+#[tokio::test]
+async fn a_trace_that_leaves_calls_out_is_made_good_by_execution() {
+    let Some(data) = data() else { return };
+    let (served, _files) = lying(&data, 24_628_607, "trace", |file| {
+        for trace in file["callTracer"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .take(20)
+        {
+            trace.as_object_mut().unwrap().remove("calls");
+        }
+    });
+    let honest = Served::start(&data, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let one = record(&honest, &plan(24_628_607), &folder.path().join("one")).await;
+    let other = record(&served, &plan(24_628_607), &folder.path().join("other")).await;
+    assert_eq!(one, other);
 }
