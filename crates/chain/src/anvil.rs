@@ -16,11 +16,7 @@ pub use options::AnvilOptions;
 pub use trace::{Diff, Mined, Side};
 pub use version::Version;
 
-use crate::{
-    error::ChainError,
-    node::{Node, Policy},
-    rpc,
-};
+use crate::{error::ChainError, node::Node, rpc};
 use serde_json::{Value, json};
 use std::{
     fmt, fs,
@@ -100,7 +96,7 @@ impl Anvil {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         };
-        let node = Node::new(url.clone(), Policy::once());
+        let node = Node::new(url.clone(), options.policy());
         // It prints a line for every call otherwise, for as long as it runs.
         let _: Value = node.call("anvil_setLoggingEnabled", json!([false])).await?;
         tracing::debug!(%url, %version, pid = process.id(), "anvil listens");

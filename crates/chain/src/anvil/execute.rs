@@ -1,12 +1,11 @@
 //! One transaction on one fork, as often as needed.
 
 use super::{Anvil, AnvilOptions, NextBlock, Unsigned, outcome};
-use crate::error::ChainError;
+use crate::{error::ChainError, submit};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use cutover_types::{Outcome, StateDiff};
-use serde_json::json;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -209,28 +208,25 @@ pub async fn execute_on(anvil: &Anvil, execution: &Execution<'_>) -> Result<Exec
         .await
         .map_err(|error| refused(hash, error, is_blob))?;
     anvil.mine().await?;
-    let head = anvil.head().await?;
-    if let Some(upgrade) = upgrade.filter(|upgrade| !head.transactions.contains(upgrade)) {
+    let nonce = transaction.map(|transaction| transaction.nonce());
+    // Asked about a transaction it does not have, anvil asks the node it forks from: only its own block
+    // says what was mined.
+    let mined = anvil.head().await?.transactions;
+    if let Some(upgrade) = upgrade.filter(|upgrade| !mined.contains(upgrade)) {
         return Err(AnvilError::Dropped {
             hash: upgrade,
             upgrade: true,
         });
     }
-    if !head.transactions.contains(&hash) {
+    if !mined.contains(&hash) {
         return Err(AnvilError::Dropped {
             hash,
             upgrade: false,
         });
     }
-    let outcome = read(
-        anvil,
-        hash,
-        false,
-        transaction.map(|transaction| transaction.nonce()),
-    )
-    .await?;
+    let outcome = read(anvil, hash, nonce, is_blob).await?;
     let upgrade = match upgrade {
-        Some(hash) => Some(read(anvil, hash, true, None).await?),
+        Some(upgrade) => Some(read(anvil, upgrade, None, false).await?),
         None => None,
     };
     let raised_gas_limit = block != execution.block;
@@ -262,29 +258,30 @@ async fn send_upgrade(
 async fn read(
     anvil: &Anvil,
     hash: B256,
-    is_upgrade: bool,
     nonce: Option<u64>,
+    is_blob: bool,
 ) -> Result<Outcome, AnvilError> {
-    let (mined, calls, diff) =
-        futures::try_join!(anvil.mined(hash), anvil.call_tree(hash), anvil.diff(hash))?;
-    let mined = mined.ok_or(AnvilError::Dropped {
-        hash,
-        upgrade: is_upgrade,
-    })?;
+    let contradiction = |detail| AnvilError::Contradiction { hash, detail };
+    // One by one: anvil can lock up over traces of a fork that it makes at the same time.
+    let mined = anvil.mined(hash).await?;
+    let mined =
+        mined.ok_or_else(|| contradiction("it is in the block and has no receipt".into()))?;
+    let calls = anvil.call_tree(hash).await?;
+    let mut diff = anvil.diff(hash).await?;
+    let sender = calls.frames.first().map(|frame| frame.from);
+    if let (true, Some(sender)) = (is_blob, sender) {
+        // The trace takes blobs to cost next to nothing; the block did not.
+        let balance = submit::balance(&anvil.node, sender).await?;
+        diff.post.entry(sender).or_default().balance = Some(balance);
+    }
     let mut codes = BTreeMap::new();
     for address in outcome::unsure(&diff) {
-        let code: Bytes = anvil
-            .node
-            .call("eth_getCode", json!([address, "latest"]))
-            .await?;
-        codes.insert(address, code);
+        codes.insert(address, submit::code_at(&anvil.node, address).await?);
     }
-    let sender = calls.frames.first().map(|frame| frame.from);
     let would_create = sender
         .zip(nonce)
         .map(|(sender, nonce)| sender.create(nonce));
-    outcome::outcome(mined, calls, &diff, &codes, would_create)
-        .map_err(|detail| AnvilError::Contradiction { hash, detail })
+    outcome::outcome(mined, calls, &diff, &codes, would_create).map_err(contradiction)
 }
 
 fn refused(hash: B256, error: ChainError, is_blob: bool) -> AnvilError {

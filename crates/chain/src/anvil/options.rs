@@ -1,6 +1,6 @@
 //! How an anvil is started.
 
-use crate::{error::ChainError, programs::find_program};
+use crate::{error::ChainError, node::Policy, programs::find_program};
 use cutover_types::Hardfork;
 use std::{
     fmt, fs,
@@ -91,6 +91,19 @@ impl AnvilOptions {
         self.patience.unwrap_or(Duration::from_secs(60))
     }
 
+    /// How calls are made: each once, and on a fork far fewer at a time than it has threads.
+    pub(super) fn policy(&self) -> Policy {
+        let once = Policy::once();
+        match self.fork_url {
+            Some(_) => Policy {
+                concurrency: 4,
+                max_batch: 4,
+                ..once
+            },
+            None => once,
+        }
+    }
+
     pub(super) fn command(&self, program: &Path, home: &Path) -> Result<Command, ChainError> {
         let mut command = Command::new(program);
         command
@@ -102,6 +115,8 @@ impl AnvilOptions {
             .env("FOUNDRY_DISABLE_NIGHTLY_WARNING", "1")
             .current_dir(home)
             .args(["--host", "127.0.0.1", "--order", "fifo"])
+            // With one for each core, as many traces of a fork at a time lock it up for good.
+            .args(["--threads", "16"])
             .args(["--port", &self.port.unwrap_or(0).to_string()])
             .args(["--accounts", &self.accounts.to_string()]);
         if let Some(url) = &self.fork_url {

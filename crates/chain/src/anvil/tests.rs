@@ -1,7 +1,7 @@
 #![allow(clippy::print_stderr)]
 
 use super::*;
-use crate::programs::find_program;
+use crate::{node::Policy, programs::find_program};
 
 mod fork;
 mod outcomes;

@@ -1,7 +1,7 @@
 //! What a fork forgets and what it must not keep.
 
 use super::{there_is_anvil, world::*};
-use crate::anvil::{AnvilError, Refusal, Upgrade};
+use crate::anvil::{AnvilError, Execution, Refusal, Upgrade, execute_on};
 use alloy_primitives::{Address, U256, hex};
 use cutover_types::{MemoryState, Missing, execution::Status};
 
@@ -200,4 +200,31 @@ async fn an_upgrade_that_lacks_state_is_the_one_that_is_dropped() {
         "{error}"
     );
     assert!(world.run(&payment, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn many_traces_at_a_time_do_not_lock_it_up() {
+    if !there_is_anvil() {
+        return;
+    }
+    let world = World::new(cutover_types::Hardfork::Cancun, |state| counter(state, 5)).await;
+    let anvil = world.fork.anvil();
+    let raw = world.raw(0, A.into(), 0, 100_000, &[]).await;
+    let execution = Execution {
+        block: World::block(),
+        place: None,
+        upgrade: None,
+        raw: &raw,
+    };
+    execute_on(anvil, &execution).await.unwrap();
+    let hash = alloy_primitives::keccak256(&raw);
+    let traces = (0..40).map(|_| async move { (anvil.calls(hash).await, anvil.diff(hash).await) });
+    let all = futures::future::join_all(traces);
+    let all = tokio::time::timeout(std::time::Duration::from_secs(60), all)
+        .await
+        .unwrap();
+    assert!(
+        all.iter()
+            .all(|(calls, diff)| calls.is_ok() && diff.is_ok())
+    );
 }

@@ -131,7 +131,8 @@ async fn failures_keep_their_data_and_change_nothing_but_fees() {
     if !there_is_anvil() {
         return;
     }
-    let cases: [(&[u8], Status, Option<&str>, &[u8]); 5] = [
+    type Case = (&'static [u8], Status, Option<&'static str>, &'static [u8]);
+    let cases: [Case; 5] = [
         // Sets a slot, then reverts with 2a.
         (
             &hex!("60015f55 602a5f53 60015ffd"),
@@ -292,4 +293,42 @@ async fn a_delegation_taken_off_is_a_change_of_code() {
         })
     );
     assert!(!account.created && !account.destroyed);
+}
+
+#[tokio::test]
+async fn blobs_are_paid_for_as_on_the_chain() {
+    if !there_is_anvil() {
+        return;
+    }
+    use alloy_consensus::{TxEip4844, TxEip4844Variant};
+    use alloy_eips::{eip4844::DATA_GAS_PER_BLOB, eip7840::BlobParams};
+    let mut world = World::new(Hardfork::Prague, |_| {}).await;
+    let mut hash = alloy_primitives::B256::repeat_byte(9);
+    hash.0[0] = 1;
+    // As recorded: without the sidecar.
+    let transaction = TxEip4844 {
+        chain_id: 1,
+        gas_limit: 21_000,
+        max_fee_per_gas: u128::from(BASE_FEE + TIP),
+        max_priority_fee_per_gas: u128::from(TIP),
+        to: B,
+        blob_versioned_hashes: vec![hash],
+        max_fee_per_blob_gas: 1_000_000,
+        ..TxEip4844::default()
+    };
+    let transaction: TxEip4844Variant = TxEip4844Variant::TxEip4844(transaction);
+    let (_, raw) = world.signer.sign(transaction.into()).await.unwrap();
+    let outcome = world.run(&raw, None).await.unwrap().outcome;
+    // Six blobs below the parent's, for it had none.
+    let price = BlobParams::prague().calc_blob_fee(20_000_000 - 6 * DATA_GAS_PER_BLOB);
+    assert!(price > 40);
+    let balance = outcome.diff[&world.signer.address()]
+        .balance
+        .clone()
+        .unwrap();
+    let blobs = U256::from(price * u128::from(DATA_GAS_PER_BLOB));
+    assert_eq!(
+        balance.before - balance.after,
+        U256::from(21_000 * (BASE_FEE + TIP)) + blobs
+    );
 }

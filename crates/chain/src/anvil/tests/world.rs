@@ -76,7 +76,8 @@ impl World {
         }
         if rules >= Hardfork::Cancun {
             parent.blob_gas_used = Some(0);
-            parent.excess_blob_gas = Some(0);
+            // Blobs at more than the least price.
+            parent.excess_blob_gas = Some(20_000_000);
             parent.parent_beacon_block_root = Some(B256::ZERO);
         }
         let header = Header {
