@@ -6,22 +6,15 @@ use crate::{
     gather::{Around, Body, Gathered, Knowledge, gather},
     plan::Plan,
     proofs,
+    tally::{Done, Seen, done},
 };
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
 use cutover_chain::{ChainError, Node, RecordingWriter};
-use cutover_types::{
-    Reach, RecordedBlock, Recording, Target,
-    progress::Progress,
-    recording::{BlockEntry, Counts, Discovery, Incomplete, Proofs},
-};
+use cutover_types::{RecordedBlock, Recording, Target, progress::Progress};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Records what the plan says into the folder `into`. Blocks are written as they are done; an
@@ -62,7 +55,7 @@ pub async fn collect(
     progress.start("recording", Some(numbers.len()));
     let seen = job.run(&numbers).await?;
     progress.finish();
-    let manifest = job.manifest(seen);
+    let manifest = seen.manifest(plan, chain_id);
     Ok(job.writer.finish(manifest)?)
 }
 
@@ -88,17 +81,6 @@ impl Numbers {
     }
 }
 
-/// What was seen on the way through the window.
-#[derive(Default)]
-struct Seen {
-    blocks: Vec<BlockEntry>,
-    counts: Counts,
-    incomplete: BTreeMap<(u64, u64), Incomplete>,
-    untraced: BTreeMap<String, u64>,
-    /// Where the recording stopped because it had enough.
-    enough: Option<u64>,
-}
-
 /// A block with targets, ready to be recorded.
 struct Found {
     sighting: Sighting,
@@ -108,13 +90,6 @@ struct Found {
     whole: bool,
     /// Bounds how many blocks are in memory.
     _slot: OwnedSemaphorePermit,
-}
-
-/// A block that was recorded.
-struct Done {
-    entry: BlockEntry,
-    counts: Counts,
-    incomplete: Vec<(u64, Incomplete)>,
 }
 
 struct Job<'a> {
@@ -406,62 +381,6 @@ impl Job<'_> {
             _ => Ok(()),
         }
     }
-
-    fn manifest(&self, seen: Seen) -> Recording {
-        let mut may_have_missed = Vec::new();
-        for (why, blocks) in &seen.untraced {
-            may_have_missed.push(format!(
-                "{blocks} block(s) were searched without call traces ({why}): a transaction that reaches the proxy only by a call \
-                 from another contract was missed where its block has no transaction sent to the proxy and no log of the proxy"
-            ));
-        }
-        if !self.plan.only.is_empty() {
-            may_have_missed.push(format!(
-                "only {} named transaction(s) were recorded; others were not looked for",
-                self.plan.only.len()
-            ));
-        }
-        if let (Some(most), Some(last)) = (self.plan.max_transactions, seen.enough) {
-            may_have_missed.push(format!(
-                "the recording stopped at {most} transaction(s), in block {last}; what comes after was not looked for"
-            ));
-        }
-        Recording {
-            chain_id: self.chain_id,
-            proxy: self.plan.proxy,
-            window: self.plan.window,
-            discovery: if seen.untraced.is_empty() {
-                Discovery::Traces
-            } else {
-                Discovery::Logs
-            },
-            may_have_missed,
-            blocks: seen.blocks,
-            upgrade: self.plan.upgrade.clone(),
-            incomplete: seen.incomplete.into_values().collect(),
-            counts: seen.counts,
-            files: BTreeMap::new(),
-            digest: B256::ZERO,
-        }
-    }
-}
-
-impl Seen {
-    fn add(&mut self, done: Done) {
-        for (index, incomplete) in done.incomplete {
-            self.incomplete
-                .insert((done.entry.number, index), incomplete);
-        }
-        let counts = &mut self.counts;
-        counts.transactions += done.counts.transactions;
-        counts.direct += done.counts.direct;
-        counts.internal += done.counts.internal;
-        counts.accounts += done.counts.accounts;
-        counts.slots += done.counts.slots;
-        counts.proven_accounts += done.counts.proven_accounts;
-        counts.proven_slots += done.counts.proven_slots;
-        self.blocks.push(done.entry);
-    }
 }
 
 /// Consecutive blocks must follow each other.
@@ -509,54 +428,4 @@ fn merge(sighting: &Sighting, gathered: &Gathered, proxy: Address, body: &Body) 
         .map(|(index, _)| index)
         .collect();
     discover::targets(&sighting.block, &direct, reached)
-}
-
-/// What a recorded block adds to the manifest.
-fn done(block: &RecordedBlock, gathered: &Gathered) -> Done {
-    let control = &gathered.control;
-    let mut incomplete = Vec::new();
-    for target in &block.targets {
-        let index = usize::try_from(target.index).unwrap_or(usize::MAX);
-        let silent = target.reach == Reach::Internal && control.calls.get(index) == Some(&0);
-        let why = control.why(index).or_else(|| {
-            silent.then(|| {
-                "the node says that it reaches the proxy, its execution does not".to_owned()
-            })
-        });
-        if let Some(why) = why {
-            let transaction = target.hash;
-            incomplete.push((target.index, Incomplete { transaction, why }));
-        }
-    }
-    Done {
-        entry: BlockEntry {
-            number: block.header.number,
-            hash: block.hash,
-            targets: block.targets.clone(),
-        },
-        counts: counts(block),
-        incomplete,
-    }
-}
-
-/// What a block file counts; codes are counted over all blocks.
-pub(crate) fn counts(block: &RecordedBlock) -> Counts {
-    let direct = block
-        .targets
-        .iter()
-        .filter(|target| target.reach == Reach::Direct)
-        .count() as u64;
-    let transactions = block.targets.len() as u64;
-    let none = Proofs::default();
-    let proofs = block.proofs.as_ref().unwrap_or(&none);
-    Counts {
-        transactions,
-        direct,
-        internal: transactions - direct,
-        accounts: block.state.accounts.len() as u64,
-        slots: block.state.slots() as u64,
-        codes: 0,
-        proven_accounts: proofs.accounts.len() as u64,
-        proven_slots: proofs.slots.values().map(|slots| slots.len() as u64).sum(),
-    }
 }

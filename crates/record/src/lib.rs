@@ -14,6 +14,7 @@ mod gather;
 mod plan;
 mod proofs;
 mod surroundings;
+mod tally;
 mod trace;
 mod verify;
 

@@ -1,6 +1,6 @@
 //! Everything a recording claims, recomputed from its files alone.
 
-use crate::{collect::counts, control, gather::Body, proofs};
+use crate::{control, gather::Body, proofs, tally::counts};
 use alloy_consensus::proofs::calculate_receipt_root;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_trie::root::ordered_trie_root_encoded;
