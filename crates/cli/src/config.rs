@@ -79,14 +79,24 @@ impl Config {
         let (path, asked) = path.map_or((Path::new(FILE), false), |path| (path, true));
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked => {
+                return Ok(Self::default());
+            }
             Err(error) => {
-                return Err(usage(format!("cannot read {}: {error}", path.display()), "write one with `cutover init`"));
+                return Err(usage(
+                    format!("cannot read {}: {error}", path.display()),
+                    "write one with `cutover init`",
+                ));
             }
         };
         toml::from_str(&text).map_err(|error| {
-            let place = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
-            usage(format!("{}:{place}: {}", path.display(), error.message()), "see the README for the keys it may have")
+            let place = error.span().map_or(0, |span| {
+                text[..span.start.min(text.len())].lines().count().max(1)
+            });
+            usage(
+                format!("{}:{place}: {}", path.display(), error.message()),
+                "see the README for the keys it may have",
+            )
         })
     }
 }

@@ -21,7 +21,13 @@ use url::Url;
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Global {
     /// JSON-RPC endpoint of the node; `[rpc] url` in cutover.toml when not given
-    #[arg(long, global = true, env = "ETH_RPC_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "ETH_RPC_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     rpc_url: Option<String>,
     /// Run folder: the files of one upgrade
     #[arg(long, global = true, default_value = "cutover-run", value_name = "DIR")]
@@ -60,7 +66,13 @@ impl Context {
     pub(crate) fn new(global: Global, output: Output) -> eyre::Result<Self> {
         let config = Config::load(global.config.as_deref())?;
         let run = RunFolder::new(global.run.clone());
-        Ok(Self { global, output, config, run, hint: Mutex::new("files are as they were".to_owned()) })
+        Ok(Self {
+            global,
+            output,
+            config,
+            run,
+            hint: Mutex::new("files are as they were".to_owned()),
+        })
     }
 
     /// What to say when Ctrl-C ends the command now.
@@ -71,7 +83,10 @@ impl Context {
     }
 
     pub(crate) fn interrupt_hint(&self) -> String {
-        self.hint.lock().map(|hint| hint.clone()).unwrap_or_default()
+        self.hint
+            .lock()
+            .map(|hint| hint.clone())
+            .unwrap_or_default()
     }
 
     /// How reports are drawn on stdout.
@@ -86,20 +101,37 @@ impl Context {
 
     /// The endpoint, if one is configured.
     pub(crate) fn rpc_url(&self) -> eyre::Result<Option<Url>> {
-        let Some(text) = self.global.rpc_url.as_ref().or(self.config.rpc.url.as_ref()) else { return Ok(None) };
+        let Some(text) = self
+            .global
+            .rpc_url
+            .as_ref()
+            .or(self.config.rpc.url.as_ref())
+        else {
+            return Ok(None);
+        };
         let url = Url::parse(text)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             // The text may hold an API key, so it is not repeated.
-            .ok_or_else(|| usage("the node's address is not an http or https URL", "for example --rpc-url http://127.0.0.1:8545"))?;
+            .ok_or_else(|| {
+                usage(
+                    "the node's address is not an http or https URL",
+                    "for example --rpc-url http://127.0.0.1:8545",
+                )
+            })?;
         Ok(Some(url))
     }
 
     /// The node, if one is configured, with its chain id checked against `cutover.toml`.
     pub(crate) async fn node_if_any(&self) -> eyre::Result<Option<Node>> {
-        let Some(url) = self.rpc_url()? else { return Ok(None) };
+        let Some(url) = self.rpc_url()? else {
+            return Ok(None);
+        };
         let node = Node::new(url, Policy::default());
-        let found = node.chain_id().await.or_stop(Exit::Inconclusive, "is the node running, and is the address right?")?;
+        let found = node.chain_id().await.or_stop(
+            Exit::Inconclusive,
+            "is the node running, and is the address right?",
+        )?;
         if let Some(expected) = self.config.chain_id
             && found != expected
         {
@@ -114,7 +146,10 @@ impl Context {
     /// The node.
     pub(crate) async fn node(&self) -> eyre::Result<Node> {
         self.node_if_any().await?.ok_or_else(|| {
-            usage("no node is configured", "give --rpc-url, set ETH_RPC_URL, or put `url` under [rpc] in cutover.toml")
+            usage(
+                "no node is configured",
+                "give --rpc-url, set ETH_RPC_URL, or put `url` under [rpc] in cutover.toml",
+            )
         })
     }
 
@@ -135,13 +170,19 @@ impl Context {
     /// The proxy: the argument, or the one in `cutover.toml`.
     pub(crate) fn proxy(&self, argument: Option<Address>) -> eyre::Result<Address> {
         argument.or(self.config.proxy).ok_or_else(|| {
-            usage("no proxy is named", "give its address, or put `proxy` in cutover.toml (`cutover init`)")
+            usage(
+                "no proxy is named",
+                "give its address, or put `proxy` in cutover.toml (`cutover init`)",
+            )
         })
     }
 
     /// The Solidity project: the argument, the one in `cutover.toml`, or the working directory.
     pub(crate) fn root(&self, argument: Option<&Path>) -> PathBuf {
-        argument.map(Path::to_path_buf).or_else(|| self.config.root.clone()).unwrap_or_else(|| PathBuf::from("."))
+        argument
+            .map(Path::to_path_buf)
+            .or_else(|| self.config.root.clone())
+            .unwrap_or_else(|| PathBuf::from("."))
     }
 }
 
@@ -152,7 +193,10 @@ pub(crate) fn chain_stop(error: &ChainError) -> eyre::Report {
     match error {
         ChainError::NoSuchBlock { .. } => usage(message, "choose a block the node has"),
         ChainError::Lie { .. } => inconclusive(message, "do not trust this node; use another"),
-        ChainError::Pruned { .. } => inconclusive(message, "use an archive node that still holds this block's state"),
+        ChainError::Pruned { .. } => inconclusive(
+            message,
+            "use an archive node that still holds this block's state",
+        ),
         _ => inconclusive(message, "try again, or use another node"),
     }
 }

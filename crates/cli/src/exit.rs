@@ -75,9 +75,17 @@ pub(crate) fn inconclusive(message: impl Into<String>, hint: impl Into<String>) 
 }
 
 /// An error with its exit code; an empty hint is none.
-pub(crate) fn stop(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> eyre::Report {
+pub(crate) fn stop(
+    exit: Exit,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> eyre::Report {
     let hint = hint.into();
-    eyre::Report::new(Stop { exit, message: message.into(), hint: (!hint.is_empty()).then_some(hint) })
+    eyre::Report::new(Stop {
+        exit,
+        message: message.into(),
+        hint: (!hint.is_empty()).then_some(hint),
+    })
 }
 
 /// Adds an exit code and a hint to any error, keeping its causes in the message.

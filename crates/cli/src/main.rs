@@ -40,9 +40,16 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    let output = Output::new(arguments.global.json, arguments.global.color, arguments.global.quiet);
+    let output = Output::new(
+        arguments.global.json,
+        arguments.global.color,
+        arguments.global.quiet,
+    );
     trace(&arguments.global);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output.error(&format!("cannot start: {error}"), None);
@@ -76,11 +83,18 @@ fn main() -> ExitCode {
 fn trace(global: &Global) {
     let level = match global.verbose {
         0 => "error",
-        1 => "cutover=info,cutover_chain=info,cutover_record=info,cutover_replay=info,cutover_rollout=info",
+        1 => {
+            "cutover=info,cutover_chain=info,cutover_record=info,cutover_replay=info,cutover_rollout=info"
+        }
         _ => "debug",
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CUTOVER_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("CUTOVER_LOG").unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
 }
 
 #[cfg(test)]

@@ -37,19 +37,41 @@ impl Output {
             Color::Never => false,
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none(),
         };
-        Self { json, color: on(io::stdout().is_terminal()), color_stderr: on(io::stderr().is_terminal()), quiet }
+        Self {
+            json,
+            color: on(io::stdout().is_terminal()),
+            color_stderr: on(io::stderr().is_terminal()),
+            quiet,
+        }
     }
 
     /// Columns of the terminal, or 100.
     pub(crate) fn width(&self) -> usize {
-        std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| (40..=400).contains(width)).unwrap_or(100)
+        std::env::var("COLUMNS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .filter(|width| (40..=400).contains(width))
+            .unwrap_or(100)
     }
 
     /// Prints the result: `text`, or the JSON of `content` with its schema.
-    pub(crate) fn show<T: Serialize>(&self, command: &str, inputs: &Inputs, content: &T, text: impl FnOnce() -> String) -> eyre::Result<()> {
-        let shown = if self.json { json::to_text(&Document::new(command, inputs, content))? } else { text() };
+    pub(crate) fn show<T: Serialize>(
+        &self,
+        command: &str,
+        inputs: &Inputs,
+        content: &T,
+        text: impl FnOnce() -> String,
+    ) -> eyre::Result<()> {
+        let shown = if self.json {
+            json::to_text(&Document::new(command, inputs, content))?
+        } else {
+            text()
+        };
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(shown.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             // The reader had enough (`| head`).
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other?),
@@ -65,7 +87,11 @@ impl Output {
 
     /// A warning, on stderr.
     pub(crate) fn warn(&self, message: &str) {
-        let label = if self.color_stderr { "\u{1b}[33mwarning\u{1b}[0m" } else { "warning" };
+        let label = if self.color_stderr {
+            "\u{1b}[33mwarning\u{1b}[0m"
+        } else {
+            "warning"
+        };
         let _ = writeln!(io::stderr().lock(), "{label}: {message}");
     }
 
@@ -100,6 +126,11 @@ struct Document<'a, T> {
 
 impl<'a, T> Document<'a, T> {
     fn new(command: &str, inputs: &'a Inputs, content: &'a T) -> Self {
-        Self { schema: format!("cutover/{command}/1"), tool_version: env!("CARGO_PKG_VERSION"), inputs, content }
+        Self {
+            schema: format!("cutover/{command}/1"),
+            tool_version: env!("CARGO_PKG_VERSION"),
+            inputs,
+            content,
+        }
     }
 }

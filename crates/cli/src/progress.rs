@@ -13,7 +13,10 @@ pub(crate) struct Bar {
 
 impl Bar {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output, bar: Mutex::new(None) }
+        Self {
+            output,
+            bar: Mutex::new(None),
+        }
     }
 
     fn with(&self, act: impl FnOnce(&mut Option<ProgressBar>)) {
@@ -30,7 +33,11 @@ impl Progress for Bar {
         }
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        let template = if total.is_some() { "{msg:<24} {bar:32} {pos}/{len} {eta:>5}" } else { "{msg:<24} {spinner} {elapsed}" };
+        let template = if total.is_some() {
+            "{msg:<24} {bar:32} {pos}/{len} {eta:>5}"
+        } else {
+            "{msg:<24} {spinner} {elapsed}"
+        };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

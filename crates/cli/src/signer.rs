@@ -23,7 +23,12 @@ pub(crate) struct SignerArgs {
     #[arg(long, value_name = "NAME", group = "key")]
     mnemonic_env: Option<String>,
     /// Account of the mnemonic (m/44'/60'/0'/0/INDEX)
-    #[arg(long, value_name = "INDEX", requires = "mnemonic_env", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "INDEX",
+        requires = "mnemonic_env",
+        default_value_t = 0
+    )]
     mnemonic_index: u32,
     /// Sign on a Ledger; INDEX is the Ledger Live account
     #[cfg(feature = "ledger")]
@@ -35,7 +40,9 @@ impl SignerArgs {
     /// Unlocks the key.
     pub(crate) async fn unlock(&self) -> eyre::Result<Signer> {
         let source = self.source()?;
-        cutover_chain::keys::signer(&source).await.or_stop(Exit::Usage, "")
+        cutover_chain::keys::signer(&source)
+            .await
+            .or_stop(Exit::Usage, "")
     }
 
     fn source(&self) -> eyre::Result<KeySource> {
@@ -44,18 +51,29 @@ impl SignerArgs {
                 Some(file) => PasswordSource::File(file.clone()),
                 None => PasswordSource::Prompt,
             };
-            return Ok(KeySource::Keystore { path: path.clone(), password });
+            return Ok(KeySource::Keystore {
+                path: path.clone(),
+                password,
+            });
         }
         if let Some(variable) = &self.private_key_env {
-            return Ok(KeySource::PrivateKeyEnv { var: variable.clone() });
+            return Ok(KeySource::PrivateKeyEnv {
+                var: variable.clone(),
+            });
         }
         if let Some(variable) = &self.mnemonic_env {
-            return Ok(KeySource::MnemonicEnv { var: variable.clone(), index: self.mnemonic_index });
+            return Ok(KeySource::MnemonicEnv {
+                var: variable.clone(),
+                index: self.mnemonic_index,
+            });
         }
         #[cfg(feature = "ledger")]
         if let Some(index) = self.ledger {
             return Ok(KeySource::Ledger { index });
         }
-        Err(usage("no signer is named", "give --keystore FILE, --private-key-env NAME or --mnemonic-env NAME"))
+        Err(usage(
+            "no signer is named",
+            "give --keystore FILE, --private-key-env NAME or --mnemonic-env NAME",
+        ))
     }
 }

@@ -74,7 +74,9 @@ impl Check {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let root = context.root(self.root.as_deref());
         let revision = match &self.blue_rev {
-            Some(revision) => Some(cutover_artifacts::revision(&root, revision).or_stop(Exit::Usage, "")?),
+            Some(revision) => {
+                Some(cutover_artifacts::revision(&root, revision).or_stop(Exit::Usage, "")?)
+            }
             None => None,
         };
         let blue_root = match &revision {
@@ -84,8 +86,22 @@ impl Check {
         let green_root = self.green_root.clone().unwrap_or(root);
         let progress = context.progress();
         cutover_types::progress::Progress::start(&progress, "compiling", None);
-        let blue = code::load(context, &self.blue, blue_root, self.blue_solc.clone(), Need::ALL).await?;
-        let green = code::load(context, &self.green, green_root, self.green_solc.clone(), Need::ALL).await?;
+        let blue = code::load(
+            context,
+            &self.blue,
+            blue_root,
+            self.blue_solc.clone(),
+            Need::ALL,
+        )
+        .await?;
+        let green = code::load(
+            context,
+            &self.green,
+            green_root,
+            self.green_solc.clone(),
+            Need::ALL,
+        )
+        .await?;
         drop(progress);
 
         let options = Options {
@@ -101,7 +117,9 @@ impl Check {
             ("green".to_owned(), code::as_input(&green)?),
         ]);
         context.run.write(&report, &inputs)?;
-        context.output.show("check", &inputs, &report, || cutover_report::check(&report, &context.style()))?;
+        context.output.show("check", &inputs, &report, || {
+            cutover_report::check(&report, &context.style())
+        })?;
         Ok(match report.verdict {
             Verdict::Pass => Exit::Ok,
             Verdict::Blocked => Exit::CheckBlocked,
@@ -137,5 +155,9 @@ fn waivers(context: &Context) -> Vec<WaiverRule> {
 
 /// Today as `YYYY-MM-DD` (UTC): waivers expire by day.
 fn today() -> String {
-    humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string().chars().take(10).collect()
+    humantime::format_rfc3339_seconds(std::time::SystemTime::now())
+        .to_string()
+        .chars()
+        .take(10)
+        .collect()
 }

@@ -20,7 +20,13 @@ A code reference is one of:
   0x…                                 an address on the chain";
 
 /// Loads the code a reference names, from disk or from the chain.
-pub(super) async fn load(context: &Context, text: &str, root: PathBuf, solc: Option<PathBuf>, need: Need) -> eyre::Result<Code> {
+pub(super) async fn load(
+    context: &Context,
+    text: &str,
+    root: PathBuf,
+    solc: Option<PathBuf>,
+    need: Need,
+) -> eyre::Result<Code> {
     let reference = Reference::parse(text).or_stop(Exit::Usage, "")?;
     if let Some(address) = reference.address() {
         let node = context.node().await?;
@@ -28,13 +34,17 @@ pub(super) async fn load(context: &Context, text: &str, root: PathBuf, solc: Opt
         return Ok(Code {
             reference: text.to_owned(),
             runtime: Some(runtime),
-            missing: vec![format!("{address} is bytecode on the chain: it has no layout and no source")],
+            missing: vec![format!(
+                "{address} is bytecode on the chain: it has no layout and no source"
+            )],
             ..Code::default()
         });
     }
     let options = LoadOptions { root, solc, need };
     // The compiler runs as a child process and takes seconds.
-    tokio::task::spawn_blocking(move || cutover_artifacts::load(&reference, &options)).await?.map_err(refused)
+    tokio::task::spawn_blocking(move || cutover_artifacts::load(&reference, &options))
+        .await?
+        .map_err(refused)
 }
 
 /// The code at an address; an address without code is refused.
@@ -44,7 +54,10 @@ pub(super) async fn code_at(node: &Node, address: Address) -> eyre::Result<Bytes
         .await
         .map_err(|error| chain_stop(&error))?;
     if code.is_empty() {
-        return Err(usage(format!("there is no code at {address}"), "check the address and the chain"));
+        return Err(usage(
+            format!("there is no code at {address}"),
+            "check the address and the chain",
+        ));
     }
     Ok(code)
 }
@@ -58,7 +71,10 @@ fn refused(error: ArtifactError) -> eyre::Report {
 
 /// What was loaded, as an input of a report.
 pub(super) fn as_input(code: &Code) -> eyre::Result<Input> {
-    Ok(Input { digest: json::digest(&(&code.contract, &code.creation, &code.runtime, &code.layout))?, file: None })
+    Ok(Input {
+        digest: json::digest(&(&code.contract, &code.creation, &code.runtime, &code.layout))?,
+        file: None,
+    })
 }
 
 /// Keccak-256 of runtime code with immutables zeroed.

@@ -41,14 +41,20 @@ impl Demo {
             let demo = context.run.file("demo");
             if !demo.exists() {
                 return Err(usage(
-                    format!("{} already exists and is not a demo's", context.run.path().display()),
+                    format!(
+                        "{} already exists and is not a demo's",
+                        context.run.path().display()
+                    ),
                     "choose another folder with --run",
                 ));
             }
             std::fs::remove_dir_all(context.run.path())?;
         }
         std::fs::create_dir_all(context.run.path())?;
-        std::fs::write(context.run.file("demo"), "made by `cutover demo`; it may be removed\n")?;
+        std::fs::write(
+            context.run.file("demo"),
+            "made by `cutover demo`; it may be removed\n",
+        )?;
 
         let progress = context.progress();
         cutover_types::progress::Progress::start(&progress, "deploying version 1", None);
@@ -65,7 +71,10 @@ impl Demo {
         say(&format!(
             "A local chain with a vault behind three kinds of proxy (transparent {}, UUPS {}, beacon {}\n\
              and {} more on the same beacon). {sent} transactions ran through them in blocks {first} to {last}.",
-            world.vaults[0].proxy, world.vaults[1].proxy, world.vaults[2].proxy, world.siblings.len()
+            world.vaults[0].proxy,
+            world.vaults[1].proxy,
+            world.vaults[2].proxy,
+            world.siblings.len()
         ));
         for (index, vault) in world.vaults.iter().enumerate() {
             story.upgrade(vault, index == 0).await?;
@@ -92,14 +101,39 @@ impl Story<'_> {
     /// One upgrade there and back.
     async fn upgrade(&self, vault: &Vault, in_full: bool) -> eyre::Result<()> {
         let run = self.run.join(vault.kind);
-        heading(&format!("{} proxy: version 1 to version 2, and back", vault.kind));
+        heading(&format!(
+            "{} proxy: version 1 to version 2, and back",
+            vault.kind
+        ));
         let proxy = vault.proxy.to_string();
         let (from, to) = (self.window.0.to_string(), self.window.1.to_string());
         let kind = vault.kind;
-        self.step(&run, in_full, &["inspect", &proxy], Exit::Ok).await?;
-        self.step(&run, in_full, &["record", &proxy, "--from-block", &from, "--to-block", &to], Exit::Ok).await?;
-        self.step(&run, in_full, &["check", "--blue", vault.blue, "--green", vault.green, "--kind", kind], Exit::Ok).await?;
-        self.signed(&run, in_full, &["deploy", "--green", vault.green]).await?;
+        self.step(&run, in_full, &["inspect", &proxy], Exit::Ok)
+            .await?;
+        self.step(
+            &run,
+            in_full,
+            &["record", &proxy, "--from-block", &from, "--to-block", &to],
+            Exit::Ok,
+        )
+        .await?;
+        self.step(
+            &run,
+            in_full,
+            &[
+                "check",
+                "--blue",
+                vault.blue,
+                "--green",
+                vault.green,
+                "--kind",
+                kind,
+            ],
+            Exit::Ok,
+        )
+        .await?;
+        self.signed(&run, in_full, &["deploy", "--green", vault.green])
+            .await?;
         self.step(&run, in_full, &["replay"], Exit::Ok).await?;
         self.step(&run, in_full, &["propose"], Exit::Ok).await?;
         self.signed(&run, in_full, &["upgrade"]).await?;
@@ -112,12 +146,46 @@ impl Story<'_> {
         heading("a wrong version 2: a variable inserted in the middle");
         let run = self.run.join("wrong-layout");
         let kind = vault.kind;
-        self.step(&run, true, &["check", "--blue", vault.blue, "--green", vault.shifted, "--kind", kind], Exit::CheckBlocked).await?;
+        self.step(
+            &run,
+            true,
+            &[
+                "check",
+                "--blue",
+                vault.blue,
+                "--green",
+                vault.shifted,
+                "--kind",
+                kind,
+            ],
+            Exit::CheckBlocked,
+        )
+        .await?;
         heading("another wrong version 2: the storage is right, the fee is not");
         let run = self.run.join("wrong-fee");
-        self.step(&run, true, &["check", "--blue", vault.blue, "--green", vault.other_fee, "--kind", kind], Exit::Ok).await?;
+        self.step(
+            &run,
+            true,
+            &[
+                "check",
+                "--blue",
+                vault.blue,
+                "--green",
+                vault.other_fee,
+                "--kind",
+                kind,
+            ],
+            Exit::Ok,
+        )
+        .await?;
         let recording = self.run.join(kind).join("recording").display().to_string();
-        self.step(&run, true, &["replay", &recording, "--green", vault.other_fee], Exit::ReplayDiverged).await
+        self.step(
+            &run,
+            true,
+            &["replay", &recording, "--green", vault.other_fee],
+            Exit::ReplayDiverged,
+        )
+        .await
     }
 
     /// A step that signs, while the chain goes on making blocks.
@@ -136,7 +204,13 @@ impl Story<'_> {
     }
 
     /// Runs one command as a user would, shows it, and insists on its exit code.
-    async fn step(&self, run: &Path, in_full: bool, arguments: &[&str], expected: Exit) -> eyre::Result<()> {
+    async fn step(
+        &self,
+        run: &Path,
+        in_full: bool,
+        arguments: &[&str],
+        expected: Exit,
+    ) -> eyre::Result<()> {
         say(&format!("\n$ cutover {}", arguments.join(" ")));
         let needs_project = matches!(arguments.first(), Some(&"check" | &"deploy" | &"replay"));
         let mut command = Command::new(&self.program);
@@ -161,29 +235,45 @@ impl Story<'_> {
             say(text.trim_end());
         } else {
             let is_verdict = |line: &&str| line.starts_with(['✓', '✗']);
-            let shown = text.lines().find(is_verdict).or_else(|| text.lines().find(|line| !line.trim().is_empty()));
+            let shown = text
+                .lines()
+                .find(is_verdict)
+                .or_else(|| text.lines().find(|line| !line.trim().is_empty()));
             say(shown.unwrap_or_default());
         }
         let code = output.status.code();
         if code != Some(i32::from(expected as u8)) {
             return Err(stop(
                 Exit::Unexpected,
-                format!("`cutover {}` ended with {code:?}, the demo expected {}", arguments.join(" "), expected as u8),
+                format!(
+                    "`cutover {}` ended with {code:?}, the demo expected {}",
+                    arguments.join(" "),
+                    expected as u8
+                ),
                 "this is a bug; the run folder shows how far it came",
             ));
         }
         if expected != Exit::Ok {
-            say(&format!("(stopped, exit code {}: as it should be)", expected as u8));
+            say(&format!(
+                "(stopped, exit code {}: as it should be)",
+                expected as u8
+            ));
         }
         Ok(())
     }
 }
 
 fn heading(text: &str) {
-    say(&format!("\n── {text} {}", "─".repeat(80_usize.saturating_sub(text.chars().count()))));
+    say(&format!(
+        "\n── {text} {}",
+        "─".repeat(80_usize.saturating_sub(text.chars().count()))
+    ));
 }
 
-#[allow(clippy::print_stdout, reason = "the story is the result of this command")]
+#[allow(
+    clippy::print_stdout,
+    reason = "the story is the result of this command"
+)]
 fn say(text: &str) {
     println!("{text}");
 }

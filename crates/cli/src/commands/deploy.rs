@@ -47,7 +47,14 @@ impl Deploy {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let node = context.node().await?;
         let root = context.root(self.root.as_deref());
-        let green = code::load(context, &self.green, root, self.green_solc.clone(), Need::BYTECODE).await?;
+        let green = code::load(
+            context,
+            &self.green,
+            root,
+            self.green_solc.clone(),
+            Need::BYTECODE,
+        )
+        .await?;
         let init_code = init_code(&green, &self.constructor_args)?;
         let inputs = Inputs::from([("green".to_owned(), code::as_input(&green)?)]);
         let address = create2_address(self.salt, &init_code);
@@ -60,23 +67,41 @@ impl Deploy {
             init_code_hash: keccak256(&init_code),
             code_hash: B256::ZERO,
             masked_code_hash: B256::ZERO,
-            immutables: green.immutables.iter().map(|range| (range.start, range.end)).collect(),
+            immutables: green
+                .immutables
+                .iter()
+                .map(|range| (range.start, range.end))
+                .collect(),
             verified: false,
             transaction: None,
         };
-        let earlier = context.run.read_if_there::<Deployment>("cutover deploy")?.map(|stored| stored.content);
-        if let Some(earlier) = earlier.filter(|earlier| earlier.address == address && earlier.chain_id == deployment.chain_id) {
+        let earlier = context
+            .run
+            .read_if_there::<Deployment>("cutover deploy")?
+            .map(|stored| stored.content);
+        if let Some(earlier) = earlier
+            .filter(|earlier| earlier.address == address && earlier.chain_id == deployment.chain_id)
+        {
             deployment.transaction = earlier.transaction;
         }
-        if submit::code_at(&node, address).await.map_err(|error| chain_stop(&error))?.is_empty() {
+        if submit::code_at(&node, address)
+            .await
+            .map_err(|error| chain_stop(&error))?
+            .is_empty()
+        {
             context.on_interrupt("run the same command again: it sends the same signed bytes");
-            self.send(context, &node, &init_code, &mut deployment, &inputs).await?;
+            self.send(context, &node, &init_code, &mut deployment, &inputs)
+                .await?;
         } else {
-            context.output.note(&format!("{address} already has this code: nothing to send"));
+            context
+                .output
+                .note(&format!("{address} already has this code: nothing to send"));
         }
         verify(&node, &green, &mut deployment).await?;
         context.run.write(&deployment, &inputs)?;
-        context.output.show("deploy", &inputs, &deployment, || cutover_report::deployment(&deployment, &context.style()))?;
+        context.output.show("deploy", &inputs, &deployment, || {
+            cutover_report::deployment(&deployment, &context.style())
+        })?;
         Ok(Exit::Ok)
     }
 
@@ -88,7 +113,11 @@ impl Deploy {
         deployment: &mut Deployment,
         inputs: &Inputs,
     ) -> eyre::Result<()> {
-        if submit::code_at(node, CREATE2_DEPLOYER).await.map_err(|error| chain_stop(&error))?.is_empty() {
+        if submit::code_at(node, CREATE2_DEPLOYER)
+            .await
+            .map_err(|error| chain_stop(&error))?
+            .is_empty()
+        {
             return Err(usage(
                 format!("this chain has no deterministic deployer at {CREATE2_DEPLOYER}"),
                 "deploy the contract another way and give its address as the candidate",
@@ -98,25 +127,45 @@ impl Deploy {
             let signer = self.signer.unlock().await?;
             let data = [self.salt.as_slice(), init_code].concat();
             let call = Call::new(CREATE2_DEPLOYER, data);
-            let (transaction, required) =
-                submit::prepare(node, signer.address(), &call).await.map_err(|error| refused(&error))?;
-            let balance = submit::balance(node, signer.address()).await.map_err(|error| chain_stop(&error))?;
+            let (transaction, required) = submit::prepare(node, signer.address(), &call)
+                .await
+                .map_err(|error| refused(&error))?;
+            let balance = submit::balance(node, signer.address())
+                .await
+                .map_err(|error| chain_stop(&error))?;
             if balance < required {
                 return Err(unfunded(signer.address(), balance, required));
             }
             let nonce = transaction.nonce;
-            let (hash, raw) = signer.sign(transaction.into()).await.or_stop(Exit::Usage, "")?;
-            deployment.transaction = Some(DeployTransaction { hash, from: signer.address(), nonce, raw });
+            let (hash, raw) = signer
+                .sign(transaction.into())
+                .await
+                .or_stop(Exit::Usage, "")?;
+            deployment.transaction = Some(DeployTransaction {
+                hash,
+                from: signer.address(),
+                nonce,
+                raw,
+            });
             // Signed bytes are kept before they are sent, so that no run ever signs a second time.
             context.run.write(deployment, inputs)?;
         }
-        let Some(transaction) = &deployment.transaction else { return Ok(()) };
-        submit::broadcast(node, &transaction.raw).await.map_err(|error| refused(&error))?;
-        let included = submit::wait(node, transaction.hash).await.map_err(|error| chain_stop(&error))?;
+        let Some(transaction) = &deployment.transaction else {
+            return Ok(());
+        };
+        submit::broadcast(node, &transaction.raw)
+            .await
+            .map_err(|error| refused(&error))?;
+        let included = submit::wait(node, transaction.hash)
+            .await
+            .map_err(|error| chain_stop(&error))?;
         if !included.success {
             return Err(stop(
                 Exit::PreflightRefused,
-                format!("the deployment {} reverted in block {}", transaction.hash, included.block),
+                format!(
+                    "the deployment {} reverted in block {}",
+                    transaction.hash, included.block
+                ),
                 "look at the constructor; remove deploy.json to try another time",
             ));
         }
@@ -128,25 +177,39 @@ impl Deploy {
 pub(super) fn unfunded(address: Address, balance: U256, required: U256) -> eyre::Report {
     stop(
         Exit::PreflightRefused,
-        format!("{address} has {balance} wei and needs {required} wei for gas: {} wei are missing", required - balance),
+        format!(
+            "{address} has {balance} wei and needs {required} wei for gas: {} wei are missing",
+            required - balance
+        ),
         "fund the account; nothing was sent",
     )
 }
 
 fn refused(error: &cutover_chain::ChainError) -> eyre::Report {
-    stop(Exit::PreflightRefused, crate::exit::chain(error), "nothing was sent")
+    stop(
+        Exit::PreflightRefused,
+        crate::exit::chain(error),
+        "nothing was sent",
+    )
 }
 
 /// Init code: creation code and constructor arguments.
 pub(super) fn init_code(green: &Code, arguments: &Bytes) -> eyre::Result<Vec<u8>> {
     if !green.unlinked.is_empty() {
         return Err(usage(
-            format!("{} is not linked: it needs {}", green.reference, green.unlinked.join(", ")),
+            format!(
+                "{} is not linked: it needs {}",
+                green.reference,
+                green.unlinked.join(", ")
+            ),
             "link the libraries in the build, or give the address of a deployed contract",
         ));
     }
     let creation = green.creation.as_ref().ok_or_else(|| {
-        usage(format!("{} has no creation code", green.reference), "give a source, an artifact or a build info")
+        usage(
+            format!("{} has no creation code", green.reference),
+            "give a source, an artifact or a build info",
+        )
     })?;
     Ok([creation.as_ref(), arguments.as_ref()].concat())
 }
@@ -157,15 +220,23 @@ pub(super) fn create2_address(salt: B256, init_code: &[u8]) -> Address {
 }
 
 async fn verify(node: &Node, green: &Code, deployment: &mut Deployment) -> eyre::Result<()> {
-    let found = submit::code_at(node, deployment.address).await.map_err(|error| chain_stop(&error))?;
+    let found = submit::code_at(node, deployment.address)
+        .await
+        .map_err(|error| chain_stop(&error))?;
     deployment.code_hash = keccak256(&found);
     deployment.masked_code_hash = code::masked_hash(&found, green);
-    let compiled = green.runtime.as_ref().map(|runtime| code::masked_hash(runtime, green));
+    let compiled = green
+        .runtime
+        .as_ref()
+        .map(|runtime| code::masked_hash(runtime, green));
     deployment.verified = compiled == Some(deployment.masked_code_hash);
     if !deployment.verified {
         return Err(stop(
             Exit::PreflightRefused,
-            format!("the code at {} is not the compiler's: {} where {:?} was expected", deployment.address, deployment.masked_code_hash, compiled),
+            format!(
+                "the code at {} is not the compiler's: {} where {:?} was expected",
+                deployment.address, deployment.masked_code_hash, compiled
+            ),
             "do not use this address; the build or the node is not what it seems",
         ));
     }

@@ -38,7 +38,10 @@ struct Made {
 impl Init {
     pub(crate) fn run(self, context: &Context) -> eyre::Result<Exit> {
         if Path::new(FILE).exists() {
-            return Err(usage(format!("{FILE} already exists"), "edit it, or remove it first"));
+            return Err(usage(
+                format!("{FILE} already exists"),
+                "edit it, or remove it first",
+            ));
         }
         let project = project_kind(&self.root).ok_or_else(|| {
             usage(
@@ -60,8 +63,14 @@ impl Init {
             toml::to_string(&config)?
         );
         write_atomically(Path::new(FILE), text.as_bytes())?;
-        let made = Made { file: FILE.to_owned(), project, proxy: self.proxy };
-        context.output.show("init", &Inputs::new(), &made, || format!("wrote {FILE} for a {project} project\n"))?;
+        let made = Made {
+            file: FILE.to_owned(),
+            project,
+            proxy: self.proxy,
+        };
+        context.output.show("init", &Inputs::new(), &made, || {
+            format!("wrote {FILE} for a {project} project\n")
+        })?;
         Ok(Exit::Ok)
     }
 }
@@ -70,7 +79,10 @@ fn project_kind(root: &Path) -> Option<&'static str> {
     let has = |name: &str| root.join(name).exists();
     if has("foundry.toml") {
         Some("Foundry")
-    } else if ["js", "ts", "cjs", "mjs"].iter().any(|ending| has(&format!("hardhat.config.{ending}"))) {
+    } else if ["js", "ts", "cjs", "mjs"]
+        .iter()
+        .any(|ending| has(&format!("hardhat.config.{ending}")))
+    {
         Some("Hardhat")
     } else if has("truffle-config.js") {
         Some("Truffle")

@@ -26,11 +26,15 @@ impl Inspect {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let proxy = context.proxy(self.proxy)?;
         let node = context.node().await?;
-        let inspection = cutover_inspect::inspect(&node, proxy, self.block, &context.progress()).await.map_err(stop)?;
+        let inspection = cutover_inspect::inspect(&node, proxy, self.block, &context.progress())
+            .await
+            .map_err(stop)?;
         context.run.write(&inspection, &Inputs::new())?;
-        context.output.show("inspect", &Inputs::new(), &inspection, || {
-            cutover_report::inspection(&inspection, &context.style())
-        })?;
+        context
+            .output
+            .show("inspect", &Inputs::new(), &inspection, || {
+                cutover_report::inspection(&inspection, &context.style())
+            })?;
         Ok(Exit::Ok)
     }
 }
@@ -39,6 +43,9 @@ impl Inspect {
 pub(super) fn stop(error: InspectError) -> eyre::Report {
     match &error {
         InspectError::Chain { source, .. } => chain_stop(source),
-        _ => inconclusive(chain(&error), "use a node that has this state, for example an archive node"),
+        _ => inconclusive(
+            chain(&error),
+            "use a node that has this state, for example an archive node",
+        ),
     }
 }

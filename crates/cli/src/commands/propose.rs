@@ -59,7 +59,10 @@ impl Propose {
         let check = context.run.read::<CheckReport>("cutover check")?;
         let replay = context.run.read::<ReplayReport>("cutover replay")?;
         let deployment = context.run.read_if_there::<Deployment>("cutover deploy")?;
-        let folder = self.folder.clone().unwrap_or_else(|| context.run.file(record::FOLDER));
+        let folder = self
+            .folder
+            .clone()
+            .unwrap_or_else(|| context.run.file(record::FOLDER));
         let recording = record::open(&folder)?.manifest().digest;
         if replay.inputs.get("recording").map(|input| input.digest) != Some(recording) {
             return Err(stop(
@@ -68,10 +71,16 @@ impl Propose {
                 "run `cutover replay` again",
             ));
         }
-        let node = context.node_on(inspection.content.chain_id, "inspect.json").await?;
+        let node = context
+            .node_on(inspection.content.chain_id, "inspect.json")
+            .await?;
         let block = node.latest().await.map_err(|error| chain_stop(&error))?;
         let green = code::code_at(&node, replay.content.green.address).await?;
-        let immutables: Vec<_> = deployment.iter().flat_map(|stored| &stored.content.immutables).map(|(start, end)| *start..*end).collect();
+        let immutables: Vec<_> = deployment
+            .iter()
+            .flat_map(|stored| &stored.content.immutables)
+            .map(|(start, end)| *start..*end)
+            .collect();
         let safe = match safe_in(&inspection.content) {
             Some(address) => Some(self.safe_facts(&node, address).await?),
             None => None,
@@ -89,30 +98,48 @@ impl Propose {
             block,
             expires_in_blocks: self.expires_in,
             allow_inconclusive: self.allow_inconclusive,
-            green_runtime: Some(GreenRuntime { code: &green, immutables: &immutables }),
+            green_runtime: Some(GreenRuntime {
+                code: &green,
+                immutables: &immutables,
+            }),
             safe,
         };
-        let proposal = cutover_propose::propose(&reports, &options).map_err(|error| refused(context, &error))?;
+        let proposal = cutover_propose::propose(&reports, &options)
+            .map_err(|error| refused(context, &error))?;
         let mut inputs = Inputs::from([
             ("inspect".to_owned(), inspection.as_input()),
             ("check".to_owned(), check.as_input()),
             ("replay".to_owned(), replay.as_input()),
-            ("recording".to_owned(), Input { digest: recording, file: None }),
+            (
+                "recording".to_owned(),
+                Input {
+                    digest: recording,
+                    file: None,
+                },
+            ),
         ]);
         if let Some(deployment) = &deployment {
             inputs.insert("deploy".to_owned(), deployment.as_input());
         }
         let own = context.run.write(&proposal, &inputs)?;
-        let page = cutover_report::signers_page(&proposal, &check.content, &replay.content, own.digest);
+        let page =
+            cutover_report::signers_page(&proposal, &check.content, &replay.content, own.digest);
         write_atomically(&context.run.file(PAGE), page.as_bytes())?;
-        context.output.show("propose", &inputs, &proposal, || cutover_report::Report::document(&proposal).text(&context.style()))?;
-        context.output.note(&format!("the signer's page is {}", context.run.file(PAGE).display()));
+        context.output.show("propose", &inputs, &proposal, || {
+            cutover_report::Report::document(&proposal).text(&context.style())
+        })?;
+        context.output.note(&format!(
+            "the signer's page is {}",
+            context.run.file(PAGE).display()
+        ));
         Ok(Exit::Ok)
     }
 
     async fn safe_facts(&self, node: &Node, address: Address) -> eyre::Result<SafeFacts> {
-        let version = String::abi_decode(&ask(node, address, ISafeFacts::VERSIONCall {}).await?).unwrap_or_default();
-        let nonce = U256::abi_decode(&ask(node, address, ISafeFacts::nonceCall {}).await?).unwrap_or_default();
+        let version = String::abi_decode(&ask(node, address, ISafeFacts::VERSIONCall {}).await?)
+            .unwrap_or_default();
+        let nonce = U256::abi_decode(&ask(node, address, ISafeFacts::nonceCall {}).await?)
+            .unwrap_or_default();
         // Versions before 1.3.0 compute it differently or do not answer.
         let domain_separator = match ask(node, address, ISafeFacts::domainSeparatorCall {}).await {
             Ok(answer) => B256::abi_decode(&answer).ok(),
@@ -120,9 +147,19 @@ impl Propose {
         };
         let nonce = match self.safe_nonce {
             Some(nonce) => nonce,
-            None => u64::try_from(nonce).map_err(|_| usage(format!("the Safe {address} answers an impossible nonce"), ""))?,
+            None => u64::try_from(nonce).map_err(|_| {
+                usage(
+                    format!("the Safe {address} answers an impossible nonce"),
+                    "",
+                )
+            })?,
         };
-        Ok(SafeFacts { address, version, nonce, domain_separator })
+        Ok(SafeFacts {
+            address,
+            version,
+            nonce,
+            domain_separator,
+        })
     }
 }
 
@@ -133,7 +170,10 @@ fn refused(context: &Context, error: &cutover_propose::ProposeError) -> eyre::Re
     let count = error.refusals.len();
     stop(
         Exit::PreflightRefused,
-        format!("nothing is proposed: {count} reason{}", if count == 1 { "" } else { "s" }),
+        format!(
+            "nothing is proposed: {count} reason{}",
+            if count == 1 { "" } else { "s" }
+        ),
         "mend what the warnings name and run the steps again",
     )
 }
@@ -153,5 +193,7 @@ fn safe_in(inspection: &Inspection) -> Option<Address> {
 
 async fn ask(node: &Node, to: Address, call: impl SolCall) -> eyre::Result<Bytes> {
     let request = serde_json::json!([{"to": to, "data": Bytes::from(call.abi_encode())}, "latest"]);
-    node.call("eth_call", request).await.map_err(|error| chain_stop(&error))
+    node.call("eth_call", request)
+        .await
+        .map_err(|error| chain_stop(&error))
 }

@@ -138,27 +138,42 @@ impl Collect {
         let proxy = context.proxy(self.proxy)?;
         let node = context.node().await?;
         let window = self.window(&node).await?;
-        let into = self.output.clone().unwrap_or_else(|| context.run.file(FOLDER));
+        let into = self
+            .output
+            .clone()
+            .unwrap_or_else(|| context.run.file(FOLDER));
         let progress = context.progress();
-        let inspection = match cutover_inspect::inspect_before(&node, proxy, window.from, &progress).await {
-            Ok(inspection) if inspection.proxy.is_none() => {
-                return Err(usage(
-                    format!("{proxy} is not a proxy at block {}", inspection.block.number),
-                    "check the address and the chain; `cutover inspect` says what was seen",
-                ));
-            }
-            Ok(inspection) => inspection.upgrade.zip(inspection.proxy),
-            Err(error) => {
-                if let cutover_inspect::InspectError::Chain { source: source @ ChainError::NoSuchBlock { .. }, .. } = &error {
-                    return Err(chain_stop(source));
+        let inspection =
+            match cutover_inspect::inspect_before(&node, proxy, window.from, &progress).await {
+                Ok(inspection) if inspection.proxy.is_none() => {
+                    return Err(usage(
+                        format!(
+                            "{proxy} is not a proxy at block {}",
+                            inspection.block.number
+                        ),
+                        "check the address and the chain; `cutover inspect` says what was seen",
+                    ));
                 }
-                progress.warn(&format!("how {proxy} is upgraded is not known, so the recording cannot say: {}", chain(&error)));
-                None
-            }
-        };
+                Ok(inspection) => inspection.upgrade.zip(inspection.proxy),
+                Err(error) => {
+                    if let cutover_inspect::InspectError::Chain {
+                        source: source @ ChainError::NoSuchBlock { .. },
+                        ..
+                    } = &error
+                    {
+                        return Err(chain_stop(source));
+                    }
+                    progress.warn(&format!(
+                        "how {proxy} is upgraded is not known, so the recording cannot say: {}",
+                        chain(&error)
+                    ));
+                    None
+                }
+            };
         let (upgrade, also) = match inspection {
             Some((upgrade, facts)) => {
-                let also = cutover_inspect::upgrade_requests(&upgrade.path, facts.implementation.address);
+                let also =
+                    cutover_inspect::upgrade_requests(&upgrade.path, facts.implementation.address);
                 (Some(upgrade.path), also)
             }
             None => (None, Vec::new()),
@@ -175,14 +190,26 @@ impl Collect {
             overwrite: self.overwrite || self.output.is_none(),
             ..Plan::new(proxy, window)
         };
-        context.on_interrupt(format!("the same command goes on where it stopped ({}.partial)", into.display()));
-        let recording = cutover_record::collect(&node, &plan, &into, &progress).await.map_err(stop)?;
+        context.on_interrupt(format!(
+            "the same command goes on where it stopped ({}.partial)",
+            into.display()
+        ));
+        let recording = cutover_record::collect(&node, &plan, &into, &progress)
+            .await
+            .map_err(stop)?;
         drop(progress);
         if recording.counts.transactions == 0 {
-            context.output.note(&format!("no transaction reaches {proxy} in blocks {} to {}", window.from, window.to));
+            context.output.note(&format!(
+                "no transaction reaches {proxy} in blocks {} to {}",
+                window.from, window.to
+            ));
         }
         show(context, &recording, node.stats())?;
-        Ok(if recording.incomplete.is_empty() { Exit::Ok } else { Exit::Inconclusive })
+        Ok(if recording.incomplete.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Inconclusive
+        })
     }
 
     async fn window(&self, node: &Node) -> eyre::Result<Window> {
@@ -190,9 +217,17 @@ impl Collect {
             (Some(from), Some(to), _) => Window { from, to },
             (_, _, Some(count)) => {
                 let to = node.latest().await.map_err(|error| chain_stop(&error))?;
-                Window { from: (to + 1).saturating_sub(count).max(1), to }
+                Window {
+                    from: (to + 1).saturating_sub(count).max(1),
+                    to,
+                }
             }
-            _ => return Err(usage("no blocks are named", "give --from-block and --to-block, or --last")),
+            _ => {
+                return Err(usage(
+                    "no blocks are named",
+                    "give --from-block and --to-block, or --last",
+                ));
+            }
         };
         if window.from == 0 || window.from > window.to {
             return Err(usage(
@@ -216,21 +251,32 @@ fn show(context: &Context, recording: &Recording, node: NodeStats) -> eyre::Resu
         accounts: counts.accounts,
         slots: counts.slots,
         codes: counts.codes,
-        proofs: Proofs { accounts: counts.proven_accounts, slots: counts.proven_slots },
+        proofs: Proofs {
+            accounts: counts.proven_accounts,
+            slots: counts.proven_slots,
+        },
         discovery: recording.discovery,
         may_have_missed: &recording.may_have_missed,
         digest: recording.digest,
         node,
         incomplete: &recording.incomplete,
     };
-    context.output.show("record", &Inputs::new(), &shown, || cutover_report::recording(recording, &context.style()))
+    context.output.show("record", &Inputs::new(), &shown, || {
+        cutover_report::recording(recording, &context.style())
+    })
 }
 
 fn stop(error: RecordError) -> eyre::Report {
     match &error {
         RecordError::Chain(source) => chain_stop(source),
-        RecordError::Folder(_) => usage(chain(&error), "choose another folder with -o, or give --overwrite"),
-        _ => inconclusive(chain(&error), "what was recorded so far is kept; the same command goes on"),
+        RecordError::Folder(_) => usage(
+            chain(&error),
+            "choose another folder with -o, or give --overwrite",
+        ),
+        _ => inconclusive(
+            chain(&error),
+            "what was recorded so far is kept; the same command goes on",
+        ),
     }
 }
 
@@ -238,9 +284,21 @@ impl Verify {
     fn run(self, context: &Context) -> eyre::Result<Exit> {
         let folder = open(&self.folder)?;
         let report = cutover_record::verify(&folder, &self.block_hash);
-        let inputs = Inputs::from([("recording".to_owned(), Input { digest: folder.manifest().digest, file: None })]);
-        context.output.show("record-verify", &inputs, &report, || cutover_report::verification(&report, &context.style()))?;
-        Ok(if report.verified { Exit::Ok } else { Exit::Inconclusive })
+        let inputs = Inputs::from([(
+            "recording".to_owned(),
+            Input {
+                digest: folder.manifest().digest,
+                file: None,
+            },
+        )]);
+        context.output.show("record-verify", &inputs, &report, || {
+            cutover_report::verification(&report, &context.style())
+        })?;
+        Ok(if report.verified {
+            Exit::Ok
+        } else {
+            Exit::Inconclusive
+        })
     }
 }
 
@@ -251,7 +309,14 @@ impl Serve {
             .await
             .or_stop(Exit::Usage, "choose another port with --port")?;
         let url = facade.url();
-        context.output.show("record-serve", &Inputs::new(), &Served { url: url.to_string() }, || format!("{url}\n"))?;
+        context.output.show(
+            "record-serve",
+            &Inputs::new(),
+            &Served {
+                url: url.to_string(),
+            },
+            || format!("{url}\n"),
+        )?;
         context.on_interrupt("");
         std::future::pending::<()>().await;
         Ok(Exit::Ok)
@@ -265,5 +330,8 @@ struct Served {
 
 /// Opens a recording, or says what is wrong with it.
 pub(super) fn open(path: &Path) -> eyre::Result<RecordingFolder> {
-    RecordingFolder::open(path).or_stop(Exit::Usage, "record it again with `cutover record`, or name another folder")
+    RecordingFolder::open(path).or_stop(
+        Exit::Usage,
+        "record it again with `cutover record`, or name another folder",
+    )
 }

@@ -81,7 +81,9 @@ enum ModeArgument {
 }
 
 fn partition(text: &str) -> Result<(u64, u64), String> {
-    let parts = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    let parts = text
+        .split_once('/')
+        .and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match parts {
         Some((k, n)) if (1..=n).contains(&k) => Ok((k, n)),
         _ => Err("give K/N with 1 ≤ K ≤ N, for example 1/4".to_owned()),
@@ -90,7 +92,10 @@ fn partition(text: &str) -> Result<(u64, u64), String> {
 
 impl Replay {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
-        let path = self.folder.clone().unwrap_or_else(|| context.run.file(record::FOLDER));
+        let path = self
+            .folder
+            .clone()
+            .unwrap_or_else(|| context.run.file(record::FOLDER));
         let folder = record::open(&path)?;
         let (green, green_input) = self.green(context).await?;
         let node = context.node_if_any().await?;
@@ -111,16 +116,26 @@ impl Replay {
             ..Options::default()
         };
         let progress = context.progress();
-        let replayed = cutover_replay::run(&folder, &green, &options, &progress).await.map_err(stop)?;
+        let replayed = cutover_replay::run(&folder, &green, &options, &progress)
+            .await
+            .map_err(stop)?;
         drop(progress);
         let inputs = Inputs::from([
-            ("recording".to_owned(), Input { digest: folder.manifest().digest, file: None }),
+            (
+                "recording".to_owned(),
+                Input {
+                    digest: folder.manifest().digest,
+                    file: None,
+                },
+            ),
             ("green".to_owned(), green_input),
         ]);
         context.run.write(&replayed.report, &inputs)?;
-        context.output.show("replay", &inputs, &replayed.report, || {
-            cutover_report::replay(&replayed.report, &context.style())
-        })?;
+        context
+            .output
+            .show("replay", &inputs, &replayed.report, || {
+                cutover_report::replay(&replayed.report, &context.style())
+            })?;
         let speed = replayed.speed;
         context.output.note(&format!(
             "{} executed in {:.2} s, {:.0} a second",
@@ -150,36 +165,70 @@ impl Replay {
     }
 
     async fn green(&self, context: &Context) -> eyre::Result<(Green, Input)> {
-        let layouts = context.run.read_if_there::<CheckReport>("cutover check").ok().flatten();
+        let layouts = context
+            .run
+            .read_if_there::<CheckReport>("cutover check")
+            .ok()
+            .flatten();
         let (address, code, abi, layout, input) = match &self.green {
             None => {
                 let deployed = context.run.read::<Deployment>("cutover deploy")?;
-                let node = context.node_on(deployed.content.chain_id, Deployment::FILE).await?;
+                let node = context
+                    .node_on(deployed.content.chain_id, Deployment::FILE)
+                    .await?;
                 let runtime = code::code_at(&node, deployed.content.address).await?;
                 if keccak256(&runtime) != deployed.content.code_hash {
                     return Err(usage(
-                        format!("the code at {} is no longer the one that was deployed", deployed.content.address),
+                        format!(
+                            "the code at {} is no longer the one that was deployed",
+                            deployed.content.address
+                        ),
                         "run `cutover deploy` again",
                     ));
                 }
-                (deployed.content.address, GreenCode::Runtime(runtime), None, None, deployed.as_input())
+                (
+                    deployed.content.address,
+                    GreenCode::Runtime(runtime),
+                    None,
+                    None,
+                    deployed.as_input(),
+                )
             }
             Some(reference) => {
                 let root = context.root(self.root.as_deref());
-                let loaded = code::load(context, reference, root, self.green_solc.clone(), Need { ast: false, ..Need::ALL }).await?;
+                let loaded = code::load(
+                    context,
+                    reference,
+                    root,
+                    self.green_solc.clone(),
+                    Need {
+                        ast: false,
+                        ..Need::ALL
+                    },
+                )
+                .await?;
                 let (address, code) = self.place(&loaded)?;
                 let input = code::as_input(&loaded)?;
                 (address, code, loaded.abi, loaded.layout, input)
             }
         };
-        let stored = |items: &[cutover_types::StorageItem]| cutover_types::StorageLayout { storage: items.to_vec(), ..Default::default() };
+        let stored = |items: &[cutover_types::StorageItem]| cutover_types::StorageLayout {
+            storage: items.to_vec(),
+            ..Default::default()
+        };
         let green = Green {
             address: self.green_address.unwrap_or(address),
             code,
             initializer: self.initializer.clone(),
             abi,
-            layout: layout.or_else(|| layouts.as_ref().map(|stored_check| stored(&stored_check.content.layouts.green))),
-            blue_layout: layouts.as_ref().map(|stored_check| stored(&stored_check.content.layouts.blue)),
+            layout: layout.or_else(|| {
+                layouts
+                    .as_ref()
+                    .map(|stored_check| stored(&stored_check.content.layouts.green))
+            }),
+            blue_layout: layouts
+                .as_ref()
+                .map(|stored_check| stored(&stored_check.content.layouts.blue)),
         };
         Ok((green, input))
     }
@@ -187,12 +236,17 @@ impl Replay {
     fn place(&self, loaded: &Code) -> eyre::Result<(Address, GreenCode)> {
         if loaded.creation.is_some() {
             let init_code = deploy::init_code(loaded, &self.constructor_args)?;
-            return Ok((deploy::create2_address(B256::ZERO, &init_code), GreenCode::Creation(init_code.into())));
+            return Ok((
+                deploy::create2_address(B256::ZERO, &init_code),
+                GreenCode::Creation(init_code.into()),
+            ));
         }
-        let runtime = loaded
-            .runtime
-            .clone()
-            .ok_or_else(|| usage(format!("{} has no code", loaded.reference), "an interface or abstract contract cannot be green"))?;
+        let runtime = loaded.runtime.clone().ok_or_else(|| {
+            usage(
+                format!("{} has no code", loaded.reference),
+                "an interface or abstract contract cannot be green",
+            )
+        })?;
         let on_chain = self.green.as_deref().and_then(|text| text.parse().ok());
         let code = GreenCode::Runtime(runtime);
         Ok((on_chain.unwrap_or_else(|| code.default_address()), code))
@@ -204,17 +258,30 @@ fn expected(context: &Context) -> eyre::Result<Vec<ExpectedRule>> {
         let what = match &rule.what {
             None => None,
             Some(text) => {
-                let deserializer: StrDeserializer<'_, serde::de::value::Error> = serde::de::IntoDeserializer::into_deserializer(text.as_str());
-                Some(DifferenceKind::deserialize(deserializer).or_stop(Exit::Usage, "correct `what` under [[expected]] in cutover.toml")?)
+                let deserializer: StrDeserializer<'_, serde::de::value::Error> =
+                    serde::de::IntoDeserializer::into_deserializer(text.as_str());
+                Some(DifferenceKind::deserialize(deserializer).or_stop(
+                    Exit::Usage,
+                    "correct `what` under [[expected]] in cutover.toml",
+                )?)
             }
         };
-        Ok(ExpectedRule { selector: rule.selector, what, place: rule.place.clone(), reason: rule.reason.clone() })
+        Ok(ExpectedRule {
+            selector: rule.selector,
+            what,
+            place: rule.place.clone(),
+            reason: rule.reason.clone(),
+        })
     };
     context.config.expected.iter().map(rule).collect()
 }
 
 /// Starts a server of the recording that outlives this process, and green's fork on it.
-async fn keep(recording: &std::path::Path, green: &Green, options: &Options) -> eyre::Result<Running> {
+async fn keep(
+    recording: &std::path::Path,
+    green: &Green,
+    options: &Options,
+) -> eyre::Result<Running> {
     use tokio::io::{AsyncBufReadExt, BufReader};
     let mut server = tokio::process::Command::new(std::env::current_exe()?)
         .args(["record", "serve"])
@@ -224,12 +291,30 @@ async fn keep(recording: &std::path::Path, green: &Green, options: &Options) -> 
         .stderr(std::process::Stdio::null())
         .process_group(0)
         .spawn()?;
-    let stdout = server.stdout.take().ok_or_else(|| eyre::eyre!("the server has no output"))?;
-    let line = BufReader::new(stdout).lines().next_line().await?.unwrap_or_default();
-    let url = url::Url::parse(line.trim()).map_err(|_| inconclusive("the recording could not be served", "try `cutover record serve`"))?;
+    let stdout = server
+        .stdout
+        .take()
+        .ok_or_else(|| eyre::eyre!("the server has no output"))?;
+    let line = BufReader::new(stdout)
+        .lines()
+        .next_line()
+        .await?
+        .unwrap_or_default();
+    let url = url::Url::parse(line.trim()).map_err(|_| {
+        inconclusive(
+            "the recording could not be served",
+            "try `cutover record serve`",
+        )
+    })?;
     let folder = record::open(recording)?;
-    let Kept { url, pid } = cutover_replay::keep_green(&folder, url, green, options).await.map_err(stop)?;
-    Ok(Running { url: url.to_string(), fork: pid, server: server.id().unwrap_or_default() })
+    let Kept { url, pid } = cutover_replay::keep_green(&folder, url, green, options)
+        .await
+        .map_err(stop)?;
+    Ok(Running {
+        url: url.to_string(),
+        fork: pid,
+        server: server.id().unwrap_or_default(),
+    })
 }
 
 struct Running {
@@ -242,7 +327,10 @@ fn stop(error: ReplayError) -> eyre::Report {
     let message = chain(&error);
     match error {
         ReplayError::Folder(_) => usage(message, "record it again with `cutover record`"),
-        ReplayError::NoUpgradePath { .. } => usage(message, "record again with a node that can answer `cutover inspect`"),
+        ReplayError::NoUpgradePath { .. } => usage(
+            message,
+            "record again with a node that can answer `cutover inspect`",
+        ),
         _ => inconclusive(message, ""),
     }
 }

@@ -29,7 +29,9 @@ impl Rollback {
         // The way back stays open when a report it once rested on has moved.
         let proposal = context.run.read_unchecked::<Proposal>("cutover propose")?;
         refuse_unless_account(&proposal.content)?;
-        let node = context.node_on(proposal.content.chain_id, Proposal::FILE).await?;
+        let node = context
+            .node_on(proposal.content.chain_id, Proposal::FILE)
+            .await?;
         let signer = self.signer.unlock().await?;
         let mut journal = journal(context)?;
         if self.rebuild {
@@ -37,7 +39,9 @@ impl Rollback {
                 .await
                 .or_stop(Exit::PreflightRefused, "")?;
         }
-        context.on_interrupt("run the same command again: it goes on with the same signed transaction");
+        context.on_interrupt(
+            "run the same command again: it goes on with the same signed transaction",
+        );
         let progress = context.progress();
         let options = self.follow.options();
         let outcome = cutover_rollout::rollback(Rollout {

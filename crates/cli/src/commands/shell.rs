@@ -16,7 +16,12 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn run(self, _context: &Context) -> eyre::Result<Exit> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "cutover", &mut script);
+        clap_complete::generate(
+            self.shell,
+            &mut Arguments::command(),
+            "cutover",
+            &mut script,
+        );
         io::Write::write_all(&mut io::stdout().lock(), &script)?;
         Ok(Exit::Ok)
     }

@@ -10,9 +10,7 @@ use crate::{
 use clap::Args;
 use cutover_rollout::{Current, Finality, Journal, Options, Rollout, RolloutError, Uninterrupted};
 use cutover_types::{
-    CheckReport, Format, Proposal, ReplayReport,
-    proposal::Evidence,
-    rollout::JOURNAL_FILE,
+    CheckReport, Format, Proposal, ReplayReport, proposal::Evidence, rollout::JOURNAL_FILE,
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -55,7 +53,9 @@ pub(crate) struct Follow {
 impl Follow {
     pub(super) fn options(&self) -> Options {
         Options {
-            finality: self.confirmations.map_or(Finality::Finalized, Finality::Confirmations),
+            finality: self
+                .confirmations
+                .map_or(Finality::Finalized, Finality::Confirmations),
             poll: Duration::from_secs_f64(self.poll.clamp(0.05, 3_600.0)),
             patience: self.patience.map(Duration::from_secs),
             max_fee: self.max_fee,
@@ -70,13 +70,24 @@ impl Upgrade {
         refuse_unless_account(&proposal.content)?;
         let check = context.run.read::<CheckReport>("cutover check")?;
         let replay = context.run.read::<ReplayReport>("cutover replay")?;
-        let folder = self.folder.clone().unwrap_or_else(|| context.run.file(record::FOLDER));
+        let folder = self
+            .folder
+            .clone()
+            .unwrap_or_else(|| context.run.file(record::FOLDER));
         let recording = record::open(&folder)?.manifest().digest;
-        let node = context.node_on(proposal.content.chain_id, Proposal::FILE).await?;
+        let node = context
+            .node_on(proposal.content.chain_id, Proposal::FILE)
+            .await?;
         let signer = self.signer.unlock().await?;
         let mut journal = journal(context)?;
-        context.on_interrupt("run the same command again: it goes on with the same signed transaction");
-        let digests = Evidence { check: check.digest, replay: replay.digest, recording };
+        context.on_interrupt(
+            "run the same command again: it goes on with the same signed transaction",
+        );
+        let digests = Evidence {
+            check: check.digest,
+            replay: replay.digest,
+            recording,
+        };
         let current = Current {
             digests: &digests,
             check: &check.content,
@@ -93,7 +104,8 @@ impl Upgrade {
             checkpoints: &Uninterrupted,
             options: &options,
         };
-        let outcome = cutover_rollout::upgrade(run, &proposal.content, proposal.digest, &current).await;
+        let outcome =
+            cutover_rollout::upgrade(run, &proposal.content, proposal.digest, &current).await;
         drop(progress);
         finish(context, "upgrade", &proposal, outcome)
     }
@@ -106,7 +118,10 @@ pub(super) fn refuse_unless_account(proposal: &Proposal) -> eyre::Result<()> {
     }
     Err(stop(
         Exit::PreflightRefused,
-        format!("{} is a {}: its owners sign the proposal", proposal.authority.address, proposal.authority.kind),
+        format!(
+            "{} is a {}: its owners sign the proposal",
+            proposal.authority.address, proposal.authority.kind
+        ),
         "hand them proposal.html; `cutover status` shows when it is done",
     ))
 }
@@ -131,27 +146,58 @@ pub(super) fn finish(
     match outcome {
         Ok(receipt) => {
             context.run.write(&receipt, &inputs)?;
-            context.output.show(command, &inputs, &receipt, || cutover_report::Report::document(&receipt).text(&context.style()))?;
+            context.output.show(command, &inputs, &receipt, || {
+                cutover_report::Report::document(&receipt).text(&context.style())
+            })?;
             Ok(Exit::Ok)
         }
         Err(RolloutError::Refused(refusals)) => {
-            let unknown = !refusals.is_empty() && refusals.iter().all(cutover_rollout::PreflightError::is_inconclusive);
+            let unknown = !refusals.is_empty()
+                && refusals
+                    .iter()
+                    .all(cutover_rollout::PreflightError::is_inconclusive);
             for refusal in &refusals {
                 context.output.warn(&chain(refusal));
             }
-            let exit = if unknown { Exit::Inconclusive } else { Exit::PreflightRefused };
+            let exit = if unknown {
+                Exit::Inconclusive
+            } else {
+                Exit::PreflightRefused
+            };
             let count = refusals.len();
-            Err(stop(exit, format!("nothing was sent: {count} reason{}", if count == 1 { "" } else { "s" }), ""))
+            Err(stop(
+                exit,
+                format!(
+                    "nothing was sent: {count} reason{}",
+                    if count == 1 { "" } else { "s" }
+                ),
+                "",
+            ))
         }
         Err(error) => {
             let message = chain(&error);
             Err(match &error {
-                RolloutError::Journal(_) | RolloutError::OtherJournal { .. } | RolloutError::NoPointer => {
-                    usage(message, "`cutover rollback --rebuild` makes the pointer again from the proposal and the chain")
-                }
-                RolloutError::Failed { .. } => stop(Exit::PreflightRefused, message, "the proxy is as it was; find out why before you try again"),
-                RolloutError::SlotNotMoved { .. } => stop(Exit::RollbackAdvised, message, "run `cutover status`, then `cutover rollback`"),
-                error if error.is_inconclusive() => stop(Exit::Inconclusive, message, "run the same command again: it goes on where it stopped"),
+                RolloutError::Journal(_)
+                | RolloutError::OtherJournal { .. }
+                | RolloutError::NoPointer => usage(
+                    message,
+                    "`cutover rollback --rebuild` makes the pointer again from the proposal and the chain",
+                ),
+                RolloutError::Failed { .. } => stop(
+                    Exit::PreflightRefused,
+                    message,
+                    "the proxy is as it was; find out why before you try again",
+                ),
+                RolloutError::SlotNotMoved { .. } => stop(
+                    Exit::RollbackAdvised,
+                    message,
+                    "run `cutover status`, then `cutover rollback`",
+                ),
+                error if error.is_inconclusive() => stop(
+                    Exit::Inconclusive,
+                    message,
+                    "run the same command again: it goes on where it stopped",
+                ),
                 _ => stop(Exit::PreflightRefused, message, "run `cutover status`"),
             })
         }

@@ -23,31 +23,56 @@ impl Ran {
     /// Insists on the exit code and on words in stderr.
     #[track_caller]
     pub fn refused(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
         for word in words {
-            assert!(self.stderr.contains(word), "no {word:?} in stderr: {}", self.stderr);
+            assert!(
+                self.stderr.contains(word),
+                "no {word:?} in stderr: {}",
+                self.stderr
+            );
         }
-        let errors = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        let errors = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .count();
         assert_eq!(errors, 1, "one clear line: {}", self.stderr);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
     }
 
     #[track_caller]
     pub fn ok(&self) -> &Self {
-        assert_eq!(self.code, Some(0), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 }
 
 /// The command, with no node and no configuration from outside.
 pub fn cutover(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
-    command.current_dir(folder).env_remove("ETH_RPC_URL").env("CUTOVER_LOG", "error").stdin(Stdio::null());
+    command
+        .current_dir(folder)
+        .env_remove("ETH_RPC_URL")
+        .env("CUTOVER_LOG", "error")
+        .stdin(Stdio::null());
     command
 }
 
@@ -62,7 +87,10 @@ pub fn run(command: &mut Command) -> Ran {
 
 /// The checkout's root.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// A node that answers what a function says: `Ok(result)` or `Err((code, message))`.
@@ -71,7 +99,9 @@ pub struct FakeNode {
 }
 
 impl FakeNode {
-    pub fn start(answer: impl Fn(&str, &Value) -> Result<Value, (i64, &'static str)> + Send + Sync + 'static) -> Self {
+    pub fn start(
+        answer: impl Fn(&str, &Value) -> Result<Value, (i64, &'static str)> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let answer = Arc::new(answer);
@@ -85,7 +115,10 @@ impl FakeNode {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Value) -> Result<Value, (i64, &'static str)>) {
+fn serve(
+    mut stream: TcpStream,
+    answer: &dyn Fn(&str, &Value) -> Result<Value, (i64, &'static str)>,
+) {
     let mut bytes = Vec::new();
     let mut chunk = [0; 65_536];
     loop {
@@ -93,15 +126,25 @@ fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Value) -> Result<Value, (
         if let Some(head) = text.find("\r\n\r\n") {
             let length = text[..head]
                 .lines()
-                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::trim).and_then(|n| n.parse::<usize>().ok()))
+                .find_map(|line| {
+                    line.to_ascii_lowercase()
+                        .strip_prefix("content-length:")
+                        .map(str::trim)
+                        .and_then(|n| n.parse::<usize>().ok())
+                })
                 .unwrap_or(0);
             if bytes.len() >= head + 4 + length {
-                let request: Value = serde_json::from_slice(&bytes[head + 4..head + 4 + length]).unwrap_or_default();
+                let request: Value =
+                    serde_json::from_slice(&bytes[head + 4..head + 4 + length]).unwrap_or_default();
                 let one = |request: &Value| {
                     let method = request["method"].as_str().unwrap_or_default();
                     match answer(method, &request["params"]) {
-                        Ok(result) => json!({"jsonrpc": "2.0", "id": request["id"], "result": result}),
-                        Err((code, message)) => json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": code, "message": message}}),
+                        Ok(result) => {
+                            json!({"jsonrpc": "2.0", "id": request["id"], "result": result})
+                        }
+                        Err((code, message)) => {
+                            json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": code, "message": message}})
+                        }
                     }
                 };
                 let reply = match &request {
@@ -109,7 +152,11 @@ fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Value) -> Result<Value, (
                     request => one(request),
                 };
                 let body = reply.to_string();
-                let sent = write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let sent = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
                 if sent.is_err() {
                     return;
                 }
@@ -139,11 +186,22 @@ impl Drop for Running {
 
 /// Real anvil on a local chain.
 pub fn anvil(arguments: &[&str]) -> Running {
-    let program = cutover_chain::find_program("CUTOVER_ANVIL", "anvil").expect("run scripts/setup: anvil is missing");
+    let program = cutover_chain::find_program("CUTOVER_ANVIL", "anvil")
+        .expect("run scripts/setup: anvil is missing");
     let home = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let child = Command::new(program)
-        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--silent"])
+        .args([
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--silent",
+        ])
         .args(arguments)
         .env("HOME", home.path())
         .stdin(Stdio::null())
@@ -152,7 +210,10 @@ pub fn anvil(arguments: &[&str]) -> Running {
         .spawn()
         .unwrap();
     wait_for(port);
-    Running { child, url: format!("http://127.0.0.1:{port}") }
+    Running {
+        child,
+        url: format!("http://127.0.0.1:{port}"),
+    }
 }
 
 /// The stand-in archive node over recorded mainnet blocks; `None`, said aloud, without the data.
@@ -162,7 +223,11 @@ pub fn mainnet_node(arguments: &[&str]) -> Option<Running> {
         return None;
     };
     let data = PathBuf::from(data);
-    let data = if data.is_relative() { root().join(data) } else { data };
+    let data = if data.is_relative() {
+        root().join(data)
+    } else {
+        data
+    };
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
     let child = Command::new("python3")
@@ -181,9 +246,15 @@ pub fn mainnet_node(arguments: &[&str]) -> Option<Running> {
             && let Ok(port) = text.trim().parse::<u16>()
         {
             wait_for(port);
-            return Some(Running { child, url: format!("http://127.0.0.1:{port}") });
+            return Some(Running {
+                child,
+                url: format!("http://127.0.0.1:{port}"),
+            });
         }
-        assert!(begin.elapsed() < Duration::from_secs(30), "mainnet-node does not start");
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "mainnet-node does not start"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -191,7 +262,10 @@ pub fn mainnet_node(arguments: &[&str]) -> Option<Running> {
 fn wait_for(port: u16) {
     let begin = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "nothing listens on port {port}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "nothing listens on port {port}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -31,7 +31,10 @@ struct Dice(u64);
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
         // The 64-bit generator of Numerical Recipes; its high bits are good enough for a demo.
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
@@ -43,16 +46,30 @@ struct Pool<'a> {
 }
 
 impl Pool<'_> {
-    async fn send(&mut self, from: Address, to: Address, call: impl alloy_sol_types::SolCall) -> eyre::Result<()> {
+    async fn send(
+        &mut self,
+        from: Address,
+        to: Address,
+        call: impl alloy_sol_types::SolCall,
+    ) -> eyre::Result<()> {
         send(self.world.node(), from, to, call).await?;
         self.sent += 1;
         self.waiting += 1;
-        if self.waiting == PER_BLOCK { self.mine().await } else { Ok(()) }
+        if self.waiting == PER_BLOCK {
+            self.mine().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn mine(&mut self) -> eyre::Result<()> {
         self.waiting = 0;
-        let _: Value = self.world.node().call("evm_mine", json!([])).await.or_stop(Exit::Unexpected, "")?;
+        let _: Value = self
+            .world
+            .node()
+            .call("evm_mine", json!([]))
+            .await
+            .or_stop(Exit::Unexpected, "")?;
         Ok(())
     }
 }
@@ -60,18 +77,58 @@ impl Pool<'_> {
 /// Drives the traffic; returns how many transactions were sent and the first and last block.
 pub(super) async fn drive(world: &World, progress: &dyn Progress) -> eyre::Result<(u64, u64, u64)> {
     let node = world.node();
-    let _: Value = node.call("evm_setAutomine", json!([false])).await.or_stop(Exit::Unexpected, "")?;
-    let latest = async || node.call::<String>("eth_blockNumber", json!([])).await.or_stop(Exit::Unexpected, "").map(|text| {
-        u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or_default()
-    });
-    let mut pool = Pool { world, waiting: 0, sent: 0 };
+    let _: Value = node
+        .call("evm_setAutomine", json!([false]))
+        .await
+        .or_stop(Exit::Unexpected, "")?;
+    let latest = async || {
+        node.call::<String>("eth_blockNumber", json!([]))
+            .await
+            .or_stop(Exit::Unexpected, "")
+            .map(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or_default())
+    };
+    let mut pool = Pool {
+        world,
+        waiting: 0,
+        sent: 0,
+    };
     let (owner, users) = (world.accounts[0], &world.accounts[1..]);
-    let everyone = || world.vaults.iter().map(|vault| vault.proxy).chain(world.siblings.iter().copied());
+    let everyone = || {
+        world
+            .vaults
+            .iter()
+            .map(|vault| vault.proxy)
+            .chain(world.siblings.iter().copied())
+    };
     for user in users {
-        pool.send(*user, world.asset, mintCall { to: *user, amount: U256::from(10_u64.pow(12)) }).await?;
-        pool.send(*user, world.asset, approveCall { spender: world.router, amount: U256::MAX }).await?;
+        pool.send(
+            *user,
+            world.asset,
+            mintCall {
+                to: *user,
+                amount: U256::from(10_u64.pow(12)),
+            },
+        )
+        .await?;
+        pool.send(
+            *user,
+            world.asset,
+            approveCall {
+                spender: world.router,
+                amount: U256::MAX,
+            },
+        )
+        .await?;
         for vault in everyone() {
-            pool.send(*user, world.asset, approveCall { spender: vault, amount: U256::MAX }).await?;
+            pool.send(
+                *user,
+                world.asset,
+                approveCall {
+                    spender: vault,
+                    amount: U256::MAX,
+                },
+            )
+            .await?;
         }
     }
     pool.mine().await?;
@@ -85,19 +142,93 @@ pub(super) async fn drive(world: &World, progress: &dyn Progress) -> eyre::Resul
             let mut someone = || users[dice.roll(users.len() as u64) as usize];
             let (a, b, c) = (someone(), someone(), someone());
             let amount = |dice: &mut Dice| U256::from(1_000 + dice.roll(99_000));
-            pool.send(a, vault, depositCall { assets: amount(&mut dice) }).await?;
-            pool.send(b, world.router, depositForCall { vault, to: c, assets: amount(&mut dice) }).await?;
-            pool.send(c, vault, approveCall { spender: world.router, amount: U256::MAX }).await?;
-            pool.send(a, vault, transferCall { to: b, shares: U256::from(1 + dice.roll(500)) }).await?;
-            pool.send(a, vault, withdrawCall { shares: U256::from(1 + dice.roll(900)) }).await?;
-            pool.send(c, world.router, payCall { vault, to: vec![a, b], shares: U256::from(1 + dice.roll(50)) }).await?;
-            pool.send(b, world.router, tryTransferCall { vault, to: a, shares: U256::from(10_u64.pow(15)) }).await?;
+            pool.send(
+                a,
+                vault,
+                depositCall {
+                    assets: amount(&mut dice),
+                },
+            )
+            .await?;
+            pool.send(
+                b,
+                world.router,
+                depositForCall {
+                    vault,
+                    to: c,
+                    assets: amount(&mut dice),
+                },
+            )
+            .await?;
+            pool.send(
+                c,
+                vault,
+                approveCall {
+                    spender: world.router,
+                    amount: U256::MAX,
+                },
+            )
+            .await?;
+            pool.send(
+                a,
+                vault,
+                transferCall {
+                    to: b,
+                    shares: U256::from(1 + dice.roll(500)),
+                },
+            )
+            .await?;
+            pool.send(
+                a,
+                vault,
+                withdrawCall {
+                    shares: U256::from(1 + dice.roll(900)),
+                },
+            )
+            .await?;
+            pool.send(
+                c,
+                world.router,
+                payCall {
+                    vault,
+                    to: vec![a, b],
+                    shares: U256::from(1 + dice.roll(50)),
+                },
+            )
+            .await?;
+            pool.send(
+                b,
+                world.router,
+                tryTransferCall {
+                    vault,
+                    to: a,
+                    shares: U256::from(10_u64.pow(15)),
+                },
+            )
+            .await?;
             // Fails: nobody holds that much.
-            pool.send(b, vault, withdrawCall { shares: U256::from(10_u64.pow(15)) }).await?;
+            pool.send(
+                b,
+                vault,
+                withdrawCall {
+                    shares: U256::from(10_u64.pow(15)),
+                },
+            )
+            .await?;
             if round % 5 == 4 {
-                pool.send(owner, vault, setPausedCall { paused: true }).await?;
-                pool.send(c, vault, transferCall { to: a, shares: U256::from(1) }).await?;
-                pool.send(owner, vault, setPausedCall { paused: false }).await?;
+                pool.send(owner, vault, setPausedCall { paused: true })
+                    .await?;
+                pool.send(
+                    c,
+                    vault,
+                    transferCall {
+                        to: a,
+                        shares: U256::from(1),
+                    },
+                )
+                .await?;
+                pool.send(owner, vault, setPausedCall { paused: false })
+                    .await?;
             }
         }
         progress.advance(1);
@@ -105,6 +236,9 @@ pub(super) async fn drive(world: &World, progress: &dyn Progress) -> eyre::Resul
     pool.mine().await?;
     progress.finish();
     let last = latest().await?;
-    let _: Value = node.call("evm_setAutomine", json!([true])).await.or_stop(Exit::Unexpected, "")?;
+    let _: Value = node
+        .call("evm_setAutomine", json!([true]))
+        .await
+        .or_stop(Exit::Unexpected, "")?;
     Ok((pool.sent - before, first, last))
 }

@@ -4,7 +4,10 @@ use crate::exit::{Exit, OrStop, stop, usage};
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use cutover_artifacts::{Code, LoadOptions, Need, Reference};
-use cutover_chain::{Node, anvil::{Anvil, AnvilOptions}};
+use cutover_chain::{
+    Node,
+    anvil::{Anvil, AnvilOptions},
+};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +54,12 @@ pub(super) struct Places {
 impl Places {
     /// Finds the demo's contracts and OpenZeppelin's, as `scripts/setup` leaves them.
     pub(super) fn find(contracts: &Path) -> eyre::Result<Self> {
-        let missing = |what: &str| usage(format!("{what} is not there"), "run scripts/demo from a checkout of Cutover: it installs what the demo needs");
+        let missing = |what: &str| {
+            usage(
+                format!("{what} is not there"),
+                "run scripts/demo from a checkout of Cutover: it installs what the demo needs",
+            )
+        };
         if !contracts.join("foundry.toml").is_file() {
             return Err(missing(&contracts.display().to_string()));
         }
@@ -61,21 +69,41 @@ impl Places {
         if !openzeppelin.is_dir() {
             return Err(missing(".tools/node_modules/@openzeppelin/contracts"));
         }
-        Ok(Self { contracts, openzeppelin })
+        Ok(Self {
+            contracts,
+            openzeppelin,
+        })
     }
 
     async fn creation(&self, reference: Reference) -> eyre::Result<Bytes> {
-        let options = LoadOptions { root: self.contracts.clone(), solc: None, need: Need::BYTECODE };
-        let code: Code = tokio::task::spawn_blocking(move || cutover_artifacts::load(&reference, &options)).await?.or_stop(Exit::Usage, "")?;
-        code.creation.ok_or_else(|| stop(Exit::Unexpected, format!("{} has no creation code", code.reference), ""))
+        let options = LoadOptions {
+            root: self.contracts.clone(),
+            solc: None,
+            need: Need::BYTECODE,
+        };
+        let code: Code =
+            tokio::task::spawn_blocking(move || cutover_artifacts::load(&reference, &options))
+                .await?
+                .or_stop(Exit::Usage, "")?;
+        code.creation.ok_or_else(|| {
+            stop(
+                Exit::Unexpected,
+                format!("{} has no creation code", code.reference),
+                "",
+            )
+        })
     }
 
     async fn vault(&self, reference: &str) -> eyre::Result<Bytes> {
-        self.creation(Reference::parse(reference).or_stop(Exit::Unexpected, "")?).await
+        self.creation(Reference::parse(reference).or_stop(Exit::Unexpected, "")?)
+            .await
     }
 
     async fn package(&self, name: &str) -> eyre::Result<Bytes> {
-        self.creation(Reference::Artifact(self.openzeppelin.join(format!("{name}.json")))).await
+        self.creation(Reference::Artifact(
+            self.openzeppelin.join(format!("{name}.json")),
+        ))
+        .await
     }
 }
 
@@ -91,23 +119,77 @@ impl World {
         .await
         .or_stop(Exit::Unexpected, "`cutover doctor` says what is missing")?;
         let node = anvil.node().clone();
-        let accounts: Vec<Address> = node.call("eth_accounts", json!([])).await.or_stop(Exit::Unexpected, "")?;
-        let owner = *accounts.first().ok_or_else(|| stop(Exit::Unexpected, "anvil has no accounts", ""))?;
+        let accounts: Vec<Address> = node
+            .call("eth_accounts", json!([]))
+            .await
+            .or_stop(Exit::Unexpected, "")?;
+        let owner = *accounts
+            .first()
+            .ok_or_else(|| stop(Exit::Unexpected, "anvil has no accounts", ""))?;
 
-        let asset = create(&node, owner, places.vault("src/demo/Asset.sol:Asset").await?, &[]).await?;
-        let router = create(&node, owner, places.vault("src/demo/Router.sol:Router").await?, &[]).await?;
-        let initialize = Bytes::from(initializeCall { asset, owner, feeBps: 30 }.abi_encode());
+        let asset = create(
+            &node,
+            owner,
+            places.vault("src/demo/Asset.sol:Asset").await?,
+            &[],
+        )
+        .await?;
+        let router = create(
+            &node,
+            owner,
+            places.vault("src/demo/Router.sol:Router").await?,
+            &[],
+        )
+        .await?;
+        let initialize = Bytes::from(
+            initializeCall {
+                asset,
+                owner,
+                feeBps: 30,
+            }
+            .abi_encode(),
+        );
 
-        let logic = create(&node, owner, places.vault("src/demo/Vault.sol:Vault").await?, &[]).await?;
+        let logic = create(
+            &node,
+            owner,
+            places.vault("src/demo/Vault.sol:Vault").await?,
+            &[],
+        )
+        .await?;
         let arguments = (logic, owner, initialize.clone()).abi_encode_params();
-        let transparent = create(&node, owner, places.package("TransparentUpgradeableProxy").await?, &arguments).await?;
+        let transparent = create(
+            &node,
+            owner,
+            places.package("TransparentUpgradeableProxy").await?,
+            &arguments,
+        )
+        .await?;
 
-        let uups_logic = create(&node, owner, places.vault("src/demo/VaultUups.sol:VaultUups").await?, &[]).await?;
+        let uups_logic = create(
+            &node,
+            owner,
+            places.vault("src/demo/VaultUups.sol:VaultUups").await?,
+            &[],
+        )
+        .await?;
         let arguments = (uups_logic, initialize.clone()).abi_encode_params();
-        let uups = create(&node, owner, places.package("ERC1967Proxy").await?, &arguments).await?;
+        let uups = create(
+            &node,
+            owner,
+            places.package("ERC1967Proxy").await?,
+            &arguments,
+        )
+        .await?;
 
         let arguments = (logic, owner).abi_encode_params();
-        let beacon = create(&node, owner, places.package("UpgradeableBeacon").await?, &arguments).await?;
+        let beacon = create(
+            &node,
+            owner,
+            places.package("UpgradeableBeacon").await?,
+            &arguments,
+        )
+        .await?;
         let beacon_proxy = places.package("BeaconProxy").await?;
         let mut beacons = Vec::new();
         for _ in 0..3 {
@@ -135,7 +217,14 @@ impl World {
             },
             plain("beacon", beacons[0]),
         ];
-        Ok(Self { anvil, accounts, asset, router, vaults, siblings: beacons[1..].to_vec() })
+        Ok(Self {
+            anvil,
+            accounts,
+            asset,
+            router,
+            vaults,
+            siblings: beacons[1..].to_vec(),
+        })
     }
 
     /// The chain.
@@ -145,13 +234,29 @@ impl World {
 }
 
 /// Creates a contract from an unlocked account.
-async fn create(node: &Node, from: Address, code: Bytes, arguments: &[u8]) -> eyre::Result<Address> {
+async fn create(
+    node: &Node,
+    from: Address,
+    code: Bytes,
+    arguments: &[u8],
+) -> eyre::Result<Address> {
     let data = Bytes::from([code.as_ref(), arguments].concat());
-    let hash: Value = node.call("eth_sendTransaction", json!([{"from": from, "data": data, "gas": "0x1000000"}])).await.or_stop(Exit::Unexpected, "")?;
+    let hash: Value = node
+        .call(
+            "eth_sendTransaction",
+            json!([{"from": from, "data": data, "gas": "0x1000000"}]),
+        )
+        .await
+        .or_stop(Exit::Unexpected, "")?;
     for _ in 0..200 {
-        let receipt: Value = node.call("eth_getTransactionReceipt", json!([hash])).await.or_stop(Exit::Unexpected, "")?;
+        let receipt: Value = node
+            .call("eth_getTransactionReceipt", json!([hash]))
+            .await
+            .or_stop(Exit::Unexpected, "")?;
         if receipt["status"] == "0x1"
-            && let Some(address) = receipt["contractAddress"].as_str().and_then(|text| text.parse().ok())
+            && let Some(address) = receipt["contractAddress"]
+                .as_str()
+                .and_then(|text| text.parse().ok())
         {
             return Ok(address);
         }
@@ -160,12 +265,24 @@ async fn create(node: &Node, from: Address, code: Bytes, arguments: &[u8]) -> ey
         }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    Err(stop(Exit::Unexpected, "a contract of the demo could not be created", ""))
+    Err(stop(
+        Exit::Unexpected,
+        "a contract of the demo could not be created",
+        "",
+    ))
 }
 
 /// Sends a call from an unlocked account; it waits in the pool for the next block.
-pub(super) async fn send(node: &Node, from: Address, to: Address, call: impl SolCall) -> eyre::Result<()> {
+pub(super) async fn send(
+    node: &Node,
+    from: Address,
+    to: Address,
+    call: impl SolCall,
+) -> eyre::Result<()> {
     let transaction = json!({"from": from, "to": to, "data": Bytes::from(call.abi_encode()), "gas": "0x7a120", "value": U256::ZERO});
-    let _: Value = node.call("eth_sendTransaction", json!([transaction])).await.or_stop(Exit::Unexpected, "")?;
+    let _: Value = node
+        .call("eth_sendTransaction", json!([transaction]))
+        .await
+        .or_stop(Exit::Unexpected, "")?;
     Ok(())
 }
