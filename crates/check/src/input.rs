@@ -1,7 +1,7 @@
 //! What the rules are given.
 
-use alloy_primitives::{B256, Bytes, keccak256};
-use cutover_types::{StorageLayout, check::CheckedCode, source::Sources};
+use alloy_primitives::Bytes;
+use cutover_types::{StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::Range};
 
@@ -29,24 +29,16 @@ pub struct Side<'a> {
 impl Side<'_> {
     /// What the report says of it.
     pub(crate) fn checked(&self) -> CheckedCode {
+        let immutables = self.immutables.iter().map(|range| (range.start, range.end));
         CheckedCode {
             reference: self.reference.to_owned(),
             contract: self.contract.unwrap_or_default().to_owned(),
-            code_hash: self.code_hash(),
+            // Without code there is nothing to recognise: zero, which no code hashes to.
+            build: self
+                .runtime
+                .map(|code| Fingerprint::of(code, immutables))
+                .unwrap_or_default(),
         }
-    }
-
-    fn code_hash(&self) -> B256 {
-        let Some(runtime) = self.runtime else {
-            return B256::ZERO;
-        };
-        let mut code = runtime.to_vec();
-        for range in self.immutables {
-            if let Some(hole) = code.get_mut(range.clone()) {
-                hole.fill(0);
-            }
-        }
-        keccak256(code)
     }
 }
 

@@ -11,7 +11,7 @@ mod refusal;
 pub mod safe;
 mod words;
 
-pub use code::GreenRuntime;
+pub use code::Runtimes;
 pub use make::{Options, Reports, propose};
 pub use refusal::{ProposeError, Refusal};
 pub use safe::SafeFacts;

@@ -1,7 +1,7 @@
 //! The proposal itself.
 
 use crate::{
-    GreenRuntime, ProposeError, Refusal,
+    ProposeError, Refusal, Runtimes,
     code::is_same_code,
     safe::{Family, SafeFacts},
     words,
@@ -42,8 +42,11 @@ pub struct Options<'a> {
     pub expires_in_blocks: u64,
     /// Inconclusive transactions that are accepted.
     pub allow_inconclusive: u64,
-    /// Green's code on the chain, where immutables make its hash differ from the compiler's.
-    pub green_runtime: Option<GreenRuntime<'a>>,
+    /// The codes on the chain: immutables and metadata make their hashes differ from the compiler's.
+    pub runtimes: Option<Runtimes<'a>>,
+    /// Whether to go on although the checked blue is not the code that runs: its layout is then taken
+    /// on trust.
+    pub trust_blue: bool,
     /// Facts about the Safe, where one controls the proxy.
     pub safe: Option<SafeFacts>,
 }
@@ -210,12 +213,20 @@ fn judge_agreement(reports: &Reports<'_>, options: &Options<'_>, refusals: &mut 
             });
         }
     }
-    let (checked, replayed) = (reports.check.green.code_hash, replay.green.code_hash);
-    if !is_same_code(checked, replayed, options.green_runtime.as_ref()) {
+    let (check, live) = (reports.check, options.runtimes);
+    let live_blue = live.map(|codes| codes.blue);
+    if !options.trust_blue && !is_same_code(&check.blue.build, replay.blue.code_hash, live_blue) {
+        refusals.push(Refusal::BlueDiffers {
+            reference: check.blue.reference.clone(),
+            address: replay.blue.address,
+        });
+    }
+    let live_green = live.map(|codes| codes.green);
+    if !is_same_code(&check.green.build, replay.green.code_hash, live_green) {
         refusals.push(Refusal::GreenDiffers {
             address: replay.green.address,
-            replayed,
-            checked,
+            replayed: replay.green.code_hash,
+            checked: check.green.build.code_hash,
         });
     }
 }

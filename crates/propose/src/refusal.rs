@@ -127,6 +127,16 @@ pub enum Refusal {
         /// Hash in `check.json`, immutables zeroed.
         checked: B256,
     },
+    /// The layout that was compared is not that of the code that runs.
+    #[error(
+        "the blue that was checked ({}) is not the code that runs at {address}, so its layout says nothing about what is stored", text::terminal(.reference, 120)
+    )]
+    BlueDiffers {
+        /// What was checked, as the user named it.
+        reference: String,
+        /// Blue.
+        address: Address,
+    },
     /// The reports are about different things.
     #[error("replay and inspect disagree on {what}: {replay} and {inspect}")]
     ReportsDisagree {

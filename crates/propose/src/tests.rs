@@ -1,12 +1,13 @@
 //! What is proposed, and everything that is refused, as a table.
 
-use crate::{GreenRuntime, Options, Refusal, Reports, SafeFacts, propose, safe::Family};
+use crate::{Options, Refusal, Reports, Runtimes, SafeFacts, propose, safe::Family};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use cutover_types::{
     CheckReport, Inspection, LayoutVerdict, ReplayReport, SafetyVerdict, Status, UpgradePath, Verb,
     Verdict, Window,
     abi::IMPLEMENTATION_SLOT,
     check::{CheckedCode, Layouts},
+    code::Fingerprint,
     inspection::{
         BlockId, CodeAt, Controller, Location, Possible, ProxyFacts, ProxyKind, RollbackFacts,
         UpgradeFacts,
@@ -92,7 +93,10 @@ impl World {
         let checked = |address| CheckedCode {
             reference: "V.sol:V".into(),
             contract: "V.sol:V".into(),
-            code_hash: keccak256(address),
+            build: Fingerprint {
+                code_hash: keccak256(address),
+                ..Fingerprint::default()
+            },
         };
         let check = CheckReport {
             verdict: Verdict::Pass,
@@ -226,17 +230,28 @@ fn an_initializer_runs_forward_and_never_again() {
 fn immutables_do_not_make_green_another_contract() {
     let mut world = World::new();
     let deployed: &'static Bytes = Box::leak(Box::new(Bytes::from_static(&[1, 9, 9, 4])));
-    let ranges: &'static [_] = Box::leak(Box::new([1..2, 2..3]));
-    world.check.green.code_hash = keccak256([1, 0, 0, 4]);
+    world.check.green.build = Fingerprint::of(&[1, 0, 0, 4], [(1, 3)]);
     world.replay.green.code_hash = keccak256(deployed);
     assert!(matches!(
         world.propose().unwrap_err().refusals[..],
         [Refusal::GreenDiffers { .. }]
     ));
-    world.options.green_runtime = Some(GreenRuntime {
-        code: deployed,
-        immutables: ranges,
+    world.options.runtimes = Some(Runtimes {
+        blue: deployed,
+        green: deployed,
     });
+    world.propose().unwrap();
+}
+
+#[test]
+fn layout_of_another_blue_is_refused_unless_trusted() {
+    let mut world = World::new();
+    world.check.blue.build = Fingerprint::of(&[0x60, 0x00], []);
+    assert!(matches!(
+        world.propose().unwrap_err().refusals[..],
+        [Refusal::BlueDiffers { .. }]
+    ));
+    world.options.trust_blue = true;
     world.propose().unwrap();
 }
 

@@ -72,7 +72,7 @@ fn code(code: &CheckedCode) -> Line {
     } else {
         &code.contract
     };
-    Line::from(format!("{name}  ")).and(Tone::Dim, hex::short(code.code_hash))
+    Line::from(format!("{name}  ")).and(Tone::Dim, hex::short(code.build.code_hash))
 }
 
 fn layout(verdict: LayoutVerdict) -> Line {

@@ -25,8 +25,8 @@ impl Report for Deployment {
             Some(sent) => ("transaction", Line::default().code(sent.hash.to_string())),
             None => ("transaction", "none: the code was there already".into()),
         });
-        if !self.immutables.is_empty() {
-            let count = self.immutables.len() as u64;
+        if !self.build.immutables.is_empty() {
+            let count = self.build.immutables.len() as u64;
             facts.push(("immutables", hex::plural(count, "place").into()));
         }
         document.facts(facts);

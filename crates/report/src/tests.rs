@@ -7,6 +7,7 @@ use cutover_types::{
     SafetyVerdict, Status, TransactionVerdict, UpgradePath, Verb, Verdict, Window,
     abi::IMPLEMENTATION_SLOT,
     check::{Category, CheckedCode, Finding, Layouts, Severity, Waiver},
+    code::Fingerprint,
     inspection::{
         BlockId, CodeAt, Controller, HistoryEntry, Location, Possible, ProxyFacts, ProxyKind,
         RollbackFacts, UpgradeFacts,
@@ -140,7 +141,10 @@ fn check() -> CheckReport {
     let checked = |byte| CheckedCode {
         reference: "src/Vault.sol:Vault".into(),
         contract: "src/Vault.sol:Vault".into(),
-        code_hash: B256::repeat_byte(byte),
+        build: Fingerprint {
+            code_hash: B256::repeat_byte(byte),
+            ..Fingerprint::default()
+        },
     };
     CheckReport {
         verdict: Verdict::Blocked,

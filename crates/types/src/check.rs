@@ -1,10 +1,10 @@
 //! What `check` finds in blue and green.
 
 use crate::{
+    code::Fingerprint,
     file::Format,
     layout::{SourceLine, StorageItem},
 };
-use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
 /// Which family a rule belongs to.
@@ -124,8 +124,9 @@ pub struct CheckedCode {
     pub reference: String,
     /// Fully qualified name, where one is known.
     pub contract: String,
-    /// Keccak-256 of the runtime code with immutables zeroed.
-    pub code_hash: B256,
+    /// What its runtime code is recognised by.
+    #[serde(flatten)]
+    pub build: Fingerprint,
 }
 
 /// Both layouts side by side.

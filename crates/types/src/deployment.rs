@@ -1,6 +1,6 @@
 //! Where the candidate was deployed, and that its code is the one that was checked.
 
-use crate::file::Format;
+use crate::{code::Fingerprint, file::Format};
 use alloy_primitives::{Address, B256, Bytes, address};
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +38,8 @@ pub struct Deployment {
     pub init_code_hash: B256,
     /// Keccak-256 of the code on the chain; zero until it is there.
     pub code_hash: B256,
-    /// The same with immutables zeroed: what `check` calls green's code hash.
-    pub masked_code_hash: B256,
-    /// Byte ranges of the runtime code that hold immutables, as `[start, end)`.
-    pub immutables: Vec<(usize, usize)>,
+    /// What the compiler's build is recognised by.
+    pub build: Fingerprint,
     /// Whether the code on the chain is the compiler's, immutables aside.
     pub verified: bool,
     /// The transaction; `None` when the code was already there.

@@ -5,6 +5,7 @@
 
 pub mod abi;
 pub mod check;
+pub mod code;
 pub mod deployment;
 pub mod execution;
 pub mod file;

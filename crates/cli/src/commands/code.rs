@@ -4,7 +4,7 @@ use crate::{
     context::{Context, chain_stop},
     exit::{Exit, OrStop, chain, stop, usage},
 };
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, Bytes};
 use cutover_artifacts::{ArtifactError, Code, LoadOptions, Need, Reference};
 use cutover_chain::Node;
 use cutover_types::{file::Input, json};
@@ -75,15 +75,4 @@ pub(super) fn as_input(code: &Code) -> eyre::Result<Input> {
         digest: json::digest(&(&code.contract, &code.creation, &code.runtime, &code.layout))?,
         file: None,
     })
-}
-
-/// Keccak-256 of runtime code with immutables zeroed.
-pub(super) fn masked_hash(runtime: &[u8], code: &Code) -> B256 {
-    let mut runtime = runtime.to_vec();
-    for range in &code.immutables {
-        if let Some(hole) = runtime.get_mut(range.clone()) {
-            hole.fill(0);
-        }
-    }
-    keccak256(runtime)
 }

@@ -11,6 +11,7 @@ use clap::Args;
 use cutover_artifacts::{Code, Need};
 use cutover_chain::{Node, submit};
 use cutover_types::{
+    code::{Fingerprint, Match},
     deployment::{CREATE2_DEPLOYER, DeployTransaction, Deployment},
     file::Inputs,
     upgrade::Call,
@@ -66,12 +67,10 @@ impl Deploy {
             salt: self.salt,
             init_code_hash: keccak256(&init_code),
             code_hash: B256::ZERO,
-            masked_code_hash: B256::ZERO,
-            immutables: green
-                .immutables
-                .iter()
-                .map(|range| (range.start, range.end))
-                .collect(),
+            build: Fingerprint::of(
+                green.require_runtime().or_stop(Exit::Usage, "")?,
+                green.immutables.iter().map(|range| (range.start, range.end)),
+            ),
             verified: false,
             transaction: None,
         };
@@ -97,7 +96,7 @@ impl Deploy {
                 .output
                 .note(&format!("{address} already has this code: nothing to send"));
         }
-        verify(&node, &green, &mut deployment).await?;
+        verify(&node, &mut deployment).await?;
         context.run.write(&deployment, &inputs)?;
         context.output.show("deploy", &inputs, &deployment, || {
             cutover_report::deployment(&deployment, &context.style())
@@ -219,26 +218,21 @@ pub(super) fn create2_address(salt: B256, init_code: &[u8]) -> Address {
     CREATE2_DEPLOYER.create2_from_code(salt, init_code)
 }
 
-async fn verify(node: &Node, green: &Code, deployment: &mut Deployment) -> eyre::Result<()> {
+async fn verify(node: &Node, deployment: &mut Deployment) -> eyre::Result<()> {
     let found = submit::code_at(node, deployment.address)
         .await
         .map_err(|error| chain_stop(&error))?;
     deployment.code_hash = keccak256(&found);
-    deployment.masked_code_hash = code::masked_hash(&found, green);
-    let compiled = green
-        .runtime
-        .as_ref()
-        .map(|runtime| code::masked_hash(runtime, green));
-    deployment.verified = compiled == Some(deployment.masked_code_hash);
-    if !deployment.verified {
-        return Err(stop(
-            Exit::PreflightRefused,
-            format!(
-                "the code at {} is not the compiler's: {} where {:?} was expected",
-                deployment.address, deployment.masked_code_hash, compiled
-            ),
-            "do not use this address; the build or the node is not what it seems",
-        ));
+    deployment.verified = deployment.build.compare(&found) == Match::Exact;
+    if deployment.verified {
+        return Ok(());
     }
-    Ok(())
+    Err(stop(
+        Exit::PreflightRefused,
+        format!(
+            "the code at {} is not the compiler's (code hash {})",
+            deployment.address, deployment.code_hash
+        ),
+        "do not use this address; the build or the node is not what it seems",
+    ))
 }

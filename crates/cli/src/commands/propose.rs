@@ -10,7 +10,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use clap::Args;
 use cutover_chain::Node;
-use cutover_propose::{GreenRuntime, Options, Reports, SafeFacts};
+use cutover_propose::{Options, Reports, Runtimes, SafeFacts};
 use cutover_types::{
     CheckReport, Inspection, ReplayReport,
     deployment::Deployment,
@@ -48,6 +48,9 @@ pub(crate) struct Propose {
     /// Accept this many inconclusive transactions
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     allow_inconclusive: u64,
+    /// Go on although the checked blue is not the code that runs: its layout is taken on trust
+    #[arg(long)]
+    trust_blue: bool,
     /// Nonce of the Safe for the upgrade; its next one when not given
     #[arg(long, value_name = "NONCE")]
     safe_nonce: Option<u64>,
@@ -76,11 +79,7 @@ impl Propose {
             .await?;
         let block = node.latest().await.map_err(|error| chain_stop(&error))?;
         let green = code::code_at(&node, replay.content.green.address).await?;
-        let immutables: Vec<_> = deployment
-            .iter()
-            .flat_map(|stored| &stored.content.immutables)
-            .map(|(start, end)| *start..*end)
-            .collect();
+        let blue = code::code_at(&node, replay.content.blue.address).await?;
         let safe = match safe_in(&inspection.content) {
             Some(address) => Some(self.safe_facts(&node, address).await?),
             None => None,
@@ -98,10 +97,11 @@ impl Propose {
             block,
             expires_in_blocks: self.expires_in,
             allow_inconclusive: self.allow_inconclusive,
-            green_runtime: Some(GreenRuntime {
-                code: &green,
-                immutables: &immutables,
+            runtimes: Some(Runtimes {
+                blue: &blue,
+                green: &green,
             }),
+            trust_blue: self.trust_blue,
             safe,
         };
         let proposal = cutover_propose::propose(&reports, &options)

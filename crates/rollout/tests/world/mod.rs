@@ -19,6 +19,7 @@ use cutover_types::{
     Window,
     abi::IMPLEMENTATION_SLOT,
     check::{CheckedCode, Layouts},
+    code::Fingerprint,
     inspection::CodeAt,
     progress::Silent,
     proposal::{Authority, Evidence, Precondition},
@@ -246,7 +247,10 @@ impl Asked {
         let checked = |code: &CodeAt| CheckedCode {
             reference: "code".into(),
             contract: String::new(),
-            code_hash: code.code_hash,
+            build: Fingerprint {
+                code_hash: code.code_hash,
+                ..Fingerprint::default()
+            },
         };
         let check = CheckReport {
             verdict: Verdict::Pass,
