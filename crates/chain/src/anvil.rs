@@ -7,21 +7,24 @@ mod control;
 mod execute;
 mod options;
 mod outcome;
+mod process;
 mod trace;
 mod version;
 
 pub use control::{NextBlock, Unsigned};
 pub use execute::{AnvilError, Executed, Execution, Fork, Refusal, Upgrade, execute_on};
 pub use options::AnvilOptions;
+pub use process::end_all;
 pub use trace::{Diff, Mined, Side};
 pub use version::Version;
 
 use crate::{error::ChainError, node::Node, rpc};
+use process::Process;
 use serde_json::{Value, json};
 use std::{
     fmt, fs,
     path::Path,
-    process::{Child, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -77,7 +80,8 @@ impl Anvil {
             .stderr(file(&err)?)
             .spawn()
             .map_err(|error| failed(format!("{} cannot be run: {error}", program.display())))?;
-        let mut process = Process(Some(child));
+        let mut process = Process::watched(child)
+            .ok_or_else(|| failed("the program is being ended".to_owned()))?;
         let began = Instant::now();
         let url = loop {
             if let Some(url) = listening(&read(&out)) {
@@ -135,32 +139,9 @@ impl Anvil {
             mut process, home, ..
         } = self;
         let id = process.id();
-        process.0 = None;
+        process.release();
         let _ = home.keep();
         id
-    }
-}
-
-/// Ends with this value.
-struct Process(Option<Child>);
-
-impl Process {
-    fn id(&self) -> u32 {
-        self.0.as_ref().map_or(0, Child::id)
-    }
-
-    fn ended(&mut self) -> Option<std::process::ExitStatus> {
-        self.0.as_mut()?.try_wait().ok().flatten()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            // Its home is removed next: nothing may be written there any more.
-            let _ = child.wait();
-        }
     }
 }
 

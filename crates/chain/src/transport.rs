@@ -10,7 +10,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -19,6 +19,8 @@ use url::Url;
 
 /// A node asks for patience in seconds; nobody waits longer than this at a time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How often an address at which no node ever answered is tried: it is wrong, most likely.
+const TRIES_UNREACHED: u32 = 3;
 /// Error pages longer than this are not read.
 const ERROR_PAGE: usize = 64 << 10;
 
@@ -61,6 +63,8 @@ pub(crate) struct Transport {
     pub(crate) policy: Policy,
     permits: Semaphore,
     resume: Mutex<Option<Instant>>,
+    /// Whether a connection was ever made.
+    reached: AtomicBool,
     calls: AtomicU64,
     bytes: AtomicU64,
     retries: AtomicU64,
@@ -76,6 +80,7 @@ impl Transport {
             url,
             policy,
             resume: Mutex::new(None),
+            reached: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -114,7 +119,13 @@ impl Transport {
             .body(body)
             .send()
             .await
+            .inspect_err(|error| {
+                if !error.is_connect() {
+                    self.reached.store(true, Ordering::Relaxed);
+                }
+            })
             .map_err(|error| self.network(error))?;
+        self.reached.store(true, Ordering::Relaxed);
         self.read(response).await
     }
 
@@ -276,8 +287,12 @@ impl<'a> Tries<'a> {
             Duration::from_millis(100 << self.counted.saturating_sub(1).min(5))
         };
         let wait = wait / 2 + jitter(wait);
-        if self.counted >= self.most || self.started.elapsed() + wait > self.transport.policy.budget
-        {
+        let most = if self.transport.reached.load(Ordering::Relaxed) {
+            self.most
+        } else {
+            self.most.min(TRIES_UNREACHED)
+        };
+        if self.counted >= most || self.started.elapsed() + wait > self.transport.policy.budget {
             return false;
         }
         self.transport.retries.fetch_add(1, Ordering::Relaxed);

@@ -91,7 +91,11 @@ impl Config {
         };
         toml::from_str(&text).map_err(|error| {
             let place = error.span().map_or(0, |span| {
-                text[..span.start.min(text.len())].lines().count().max(1)
+                text.get(..span.start)
+                    .unwrap_or(&text)
+                    .matches('\n')
+                    .count()
+                    + 1
             });
             usage(
                 format!("{}:{place}: {}", path.display(), error.message()),

@@ -189,7 +189,11 @@ impl Context {
 /// A chain error as the end of a command: what the node cannot give is "could not tell", what the
 /// user asked for wrongly is usage.
 pub(crate) fn chain_stop(error: &ChainError) -> eyre::Report {
-    let message = crate::exit::chain(error);
+    chain_stop_saying(error, crate::exit::chain(error))
+}
+
+/// [`chain_stop`] with a message that says more than the error does.
+pub(crate) fn chain_stop_saying(error: &ChainError, message: String) -> eyre::Report {
     match error {
         ChainError::NoSuchBlock { .. } => usage(message, "choose a block the node has"),
         ChainError::Lie { .. } => inconclusive(message, "do not trust this node; use another"),

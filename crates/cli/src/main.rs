@@ -14,7 +14,10 @@ use commands::Command;
 use context::{Context, Global};
 use exit::{Exit, Stop};
 use output::Output;
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+/// How long an interrupted command may take to put its things away.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Upgrades proxy contracts the blue-green way.
 ///
@@ -57,26 +60,51 @@ fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(async {
-        let context = Context::new(arguments.global, output)?;
+        let context = Arc::new(Context::new(arguments.global, output)?);
+        let (interrupt, interrupted) = tokio::sync::oneshot::channel();
+        tokio::spawn(watch(Arc::clone(&context), interrupt));
         tokio::select! {
             outcome = arguments.command.run(&context) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(exit::stop(Exit::Interrupted, "interrupted", context.interrupt_hint())),
+            Ok(()) = interrupted => {
+                cutover_chain::anvil::end_all();
+                Err(interruption(&context))
+            }
         }
     });
-    // Blocking work that was interrupted is left behind: files are only ever replaced whole.
-    runtime.shutdown_background();
+    // What runs in other threads fails soon without the runtime; files are only ever replaced whole.
+    runtime.shutdown_timeout(PATIENCE);
     match outcome {
         Ok(exit) => exit.into(),
-        Err(report) => match report.downcast_ref::<Stop>() {
-            Some(stop) => {
-                output.error(&stop.message, stop.hint.as_deref());
-                stop.exit.into()
-            }
-            None => {
-                output.unexpected(&report);
-                Exit::Unexpected.into()
-            }
-        },
+        Err(report) => show(&output, report).into(),
+    }
+}
+
+/// Passes Ctrl-C on, and ends the program when nobody takes it: a command that computes does not look.
+async fn watch(context: Arc<Context>, interrupt: tokio::sync::oneshot::Sender<()>) {
+    if tokio::signal::ctrl_c().await.is_err() || interrupt.send(()).is_err() {
+        return;
+    }
+    tokio::time::sleep(4 * PATIENCE).await;
+    cutover_chain::anvil::end_all();
+    let code = show(&context.output, interruption(&context));
+    std::process::exit(code as i32);
+}
+
+fn interruption(context: &Context) -> eyre::Report {
+    exit::stop(Exit::Interrupted, "interrupted", context.interrupt_hint())
+}
+
+/// Shows the error that ends the command.
+fn show(output: &Output, report: eyre::Report) -> Exit {
+    match report.downcast_ref::<Stop>() {
+        Some(stop) => {
+            output.error(&stop.message, stop.hint.as_deref());
+            stop.exit
+        }
+        None => {
+            output.unexpected(&report);
+            Exit::Unexpected
+        }
     }
 }
 

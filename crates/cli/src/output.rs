@@ -85,6 +85,11 @@ impl Output {
         }
     }
 
+    /// What must be known whatever the options, on stderr.
+    pub(crate) fn tell(&self, message: &str) {
+        let _ = writeln!(io::stderr().lock(), "{message}");
+    }
+
     /// A warning, on stderr.
     pub(crate) fn warn(&self, message: &str) {
         let label = if self.color_stderr {

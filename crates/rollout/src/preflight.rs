@@ -122,6 +122,13 @@ pub async fn preflight_rollback(
     refusals
 }
 
+/// Whether the node is on this chain, and does not only say so; none means it is.
+pub async fn preflight_chain(node: &Node, expected: u64) -> Vec<PreflightError> {
+    let mut refusals = Vec::new();
+    judge_chain_id(node, expected, &mut refusals).await;
+    refusals
+}
+
 /// What the proposal and the reports say by themselves.
 pub(crate) fn judge_reports(
     proposal: &Proposal,

@@ -6,7 +6,7 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use cutover_types::{Account, Hardfork, Missing, RecordedBlock, State};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
@@ -112,6 +112,7 @@ impl Archive for ViewArchive {
 #[derive(Debug)]
 pub struct RecordingArchive {
     folder: Arc<RecordingFolder>,
+    fresh: Arc<BTreeSet<Address>>,
     kept: Mutex<VecDeque<Arc<RecordedBlock>>>,
     index: OnceLock<Index>,
 }
@@ -128,9 +129,18 @@ impl RecordingArchive {
     pub fn new(folder: Arc<RecordingFolder>) -> Self {
         Self {
             folder,
+            fresh: Arc::default(),
             kept: Mutex::default(),
             index: OnceLock::new(),
         }
+    }
+
+    /// Takes these accounts, where the recording does not know them, for empty ones. A fork asks for
+    /// an account before it puts code there; whoever calls this answers for the assumption.
+    #[must_use]
+    pub fn with_fresh(mut self, accounts: impl IntoIterator<Item = Address>) -> Self {
+        self.fresh = Arc::new(accounts.into_iter().collect());
+        self
     }
 
     fn has(&self, number: u64) -> bool {
@@ -224,7 +234,10 @@ impl Archive for RecordingArchive {
 
     fn state(&self, number: u64) -> Option<Arc<dyn State>> {
         let block = self.block(number.checked_add(1)?)?;
-        Some(Arc::new(BlockState(block)))
+        Some(Arc::new(BlockState {
+            block,
+            fresh: self.fresh.clone(),
+        }))
     }
 
     fn number_of(&self, hash: B256) -> Option<u64> {
@@ -247,23 +260,38 @@ impl Archive for RecordingArchive {
 }
 
 /// The state a recorded block carries, at its parent.
-struct BlockState(Arc<RecordedBlock>);
+struct BlockState {
+    block: Arc<RecordedBlock>,
+    fresh: Arc<BTreeSet<Address>>,
+}
+
+impl BlockState {
+    fn is_fresh(&self, address: Address) -> bool {
+        self.fresh.contains(&address) && self.block.state.account(address).is_err()
+    }
+}
 
 impl State for BlockState {
     fn account(&self, address: Address) -> Result<Account, Missing> {
-        self.0.state.account(address)
+        if self.is_fresh(address) {
+            return Ok(Account::default());
+        }
+        self.block.state.account(address)
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, Missing> {
-        self.0.state.code(hash)
+        self.block.state.code(hash)
     }
 
     fn storage(&self, address: Address, slot: B256) -> Result<U256, Missing> {
-        self.0.state.storage(address, slot)
+        if self.is_fresh(address) {
+            return Ok(U256::ZERO);
+        }
+        self.block.state.storage(address, slot)
     }
 
     fn block_hash(&self, number: u64) -> Result<B256, Missing> {
-        self.0.state.block_hash(number)
+        self.block.state.block_hash(number)
     }
 }
 

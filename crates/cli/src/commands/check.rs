@@ -1,13 +1,14 @@
 //! `cutover check`: storage layout and upgrade safety.
 
 use crate::{
-    commands::code,
+    commands::{code, inspect},
     context::Context,
-    exit::{Exit, OrStop},
+    exit::{Exit, OrStop, usage},
 };
+use alloy_primitives::Address;
 use clap::{Args, ValueEnum};
 use cutover_artifacts::{Code, Need};
-use cutover_check::{Kind, Options, Side, WaiverRule};
+use cutover_check::{Kind, Live, Options, Side, WaiverRule};
 use cutover_types::{Verdict, file::Inputs};
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -45,6 +46,9 @@ pub(crate) struct Check {
     /// The compiler for green
     #[arg(long, value_name = "PATH")]
     green_solc: Option<PathBuf>,
+    /// Hold blue against what this proxy really runs; needs a node
+    #[arg(long, value_name = "PROXY")]
+    live: Option<Address>,
     /// Do not apply a safety rule; may be given several times. A waiver in cutover.toml says who and why
     #[arg(long, value_name = "RULE", num_args = 1..)]
     unsafe_allow: Vec<String>,
@@ -110,6 +114,7 @@ impl Check {
             today: today(),
             unsafe_allow: self.unsafe_allow.iter().cloned().collect::<BTreeSet<_>>(),
             allow_renames: self.allow_renames,
+            live: self.live(context).await?,
         };
         let report = cutover_check::check(&side(&blue), &side(&green), &options);
         let inputs = Inputs::from([
@@ -125,6 +130,28 @@ impl Check {
             Verdict::Blocked => Exit::CheckBlocked,
             Verdict::Inconclusive => Exit::Inconclusive,
         })
+    }
+}
+
+impl Check {
+    /// The implementation of `--live`'s proxy.
+    async fn live(&self, context: &Context) -> eyre::Result<Option<Live>> {
+        let Some(proxy) = self.live else {
+            return Ok(None);
+        };
+        let node = context.node().await?;
+        let inspection = cutover_inspect::inspect(&node, proxy, None, &context.progress())
+            .await
+            .map_err(inspect::stop)?;
+        let Some(facts) = inspection.proxy else {
+            return Err(usage(
+                format!("{proxy} is not a proxy"),
+                "`cutover inspect` says what was seen",
+            ));
+        };
+        let address = facts.implementation.address;
+        let code = code::code_at(&node, address).await?;
+        Ok(Some(Live { address, code }))
     }
 }
 

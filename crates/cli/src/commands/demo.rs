@@ -1,5 +1,6 @@
 //! `cutover demo`: the whole of it on a local chain with real contracts.
 
+mod step;
 mod traffic;
 mod world;
 
@@ -218,19 +219,16 @@ impl Story<'_> {
         if needs_project {
             command.arg("--root").arg(&self.contracts);
         }
-        let output = command
+        let mut child = command
             .env("ETH_RPC_URL", self.world.anvil.url().as_str())
             .env(MNEMONIC_ENV, MNEMONIC)
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
-            .or_stop(Exit::Unexpected, "")?
-            .wait_with_output()
-            .await
+            .map(step::Step)
             .or_stop(Exit::Unexpected, "")?;
-        let text = String::from_utf8_lossy(&output.stdout);
+        let (text, status) = child.finish().await.or_stop(Exit::Unexpected, "")?;
         if in_full {
             say(text.trim_end());
         } else {
@@ -241,7 +239,7 @@ impl Story<'_> {
                 .or_else(|| text.lines().find(|line| !line.trim().is_empty()));
             say(shown.unwrap_or_default());
         }
-        let code = output.status.code();
+        let code = status.code();
         if code != Some(i32::from(expected as u8)) {
             return Err(stop(
                 Exit::Unexpected,

@@ -69,7 +69,10 @@ impl Deploy {
             code_hash: B256::ZERO,
             build: Fingerprint::of(
                 green.require_runtime().or_stop(Exit::Usage, "")?,
-                green.immutables.iter().map(|range| (range.start, range.end)),
+                green
+                    .immutables
+                    .iter()
+                    .map(|range| (range.start, range.end)),
             ),
             verified: false,
             transaction: None,
@@ -112,6 +115,14 @@ impl Deploy {
         deployment: &mut Deployment,
         inputs: &Inputs,
     ) -> eyre::Result<()> {
+        let refusals = cutover_rollout::preflight_chain(node, deployment.chain_id).await;
+        if let Some(refusal) = refusals.first() {
+            return Err(stop(
+                Exit::PreflightRefused,
+                crate::exit::chain(refusal),
+                "nothing was sent; do not trust this node",
+            ));
+        }
         if submit::code_at(node, CREATE2_DEPLOYER)
             .await
             .map_err(|error| chain_stop(&error))?

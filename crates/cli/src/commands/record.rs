@@ -1,7 +1,7 @@
 //! `cutover record`: the transactions that reach a proxy and the state they need.
 
 use crate::{
-    context::{Context, chain_stop},
+    context::{Context, chain_stop, chain_stop_saying},
     exit::{Exit, OrStop, chain, inconclusive, usage},
 };
 use alloy_primitives::{Address, B256};
@@ -96,6 +96,12 @@ struct Serve {
     /// Port on 127.0.0.1; 0 picks one
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Take this account, where the recording does not know it, for an empty one; may be given
+    /// several times
+    ///
+    /// A fork asks for an account before it puts code there. This is an assumption about the chain.
+    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    fresh: Vec<Address>,
 }
 
 #[derive(Serialize)]
@@ -127,7 +133,7 @@ impl Record {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
         match self.action {
             None => self.collect.run(context).await,
-            Some(Action::Verify(verify)) => verify.run(context),
+            Some(Action::Verify(verify)) => verify.run(context).await,
             Some(Action::Serve(serve)) => serve.run(context).await,
         }
     }
@@ -268,7 +274,13 @@ fn show(context: &Context, recording: &Recording, node: NodeStats) -> eyre::Resu
 
 fn stop(error: RecordError) -> eyre::Report {
     match &error {
-        RecordError::Chain(source) => chain_stop(source),
+        RecordError::Chain(source) | RecordError::Block { source, .. } => {
+            chain_stop_saying(source, chain(&error))
+        }
+        RecordError::Window { .. } => usage(chain(&error), "name other blocks"),
+        RecordError::UnknownTransaction { .. }
+        | RecordError::OutsideWindow { .. }
+        | RecordError::NotThrough { .. } => usage(chain(&error), "correct --tx, or the blocks"),
         RecordError::Folder(_) => usage(
             chain(&error),
             "choose another folder with -o, or give --overwrite",
@@ -281,9 +293,13 @@ fn stop(error: RecordError) -> eyre::Report {
 }
 
 impl Verify {
-    fn run(self, context: &Context) -> eyre::Result<Exit> {
+    async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let folder = open(&self.folder)?;
-        let report = cutover_record::verify(&folder, &self.block_hash);
+        let (folder, report) = tokio::task::spawn_blocking(move || {
+            let report = cutover_record::verify(&folder, &self.block_hash);
+            (folder, report)
+        })
+        .await?;
         let inputs = Inputs::from([(
             "recording".to_owned(),
             Input {
@@ -305,7 +321,8 @@ impl Verify {
 impl Serve {
     async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let folder = open(&self.folder)?;
-        let facade = Facade::start(Arc::new(RecordingArchive::new(Arc::new(folder))), self.port)
+        let archive = RecordingArchive::new(Arc::new(folder)).with_fresh(self.fresh);
+        let facade = Facade::start(Arc::new(archive), self.port)
             .await
             .or_stop(Exit::Usage, "choose another port with --port")?;
         let url = facade.url();

@@ -1,5 +1,8 @@
 //! `cutover replay`: blue against green, transaction by transaction.
 
+mod keep;
+mod window;
+
 use crate::{
     commands::{code, deploy, record},
     context::Context,
@@ -8,7 +11,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use clap::{Args, ValueEnum};
 use cutover_artifacts::{Code, Need};
-use cutover_replay::{ExpectedRule, Green, GreenCode, Kept, Options, ReplayError};
+use cutover_replay::{ExpectedRule, Green, GreenCode, Options, ReplayError};
 use cutover_types::{
     CheckReport, Format, ReplayReport,
     deployment::Deployment,
@@ -115,6 +118,9 @@ impl Replay {
             expected: expected(context)?,
             ..Options::default()
         };
+        for warning in window::warnings(&folder) {
+            context.output.warn(&warning);
+        }
         let progress = context.progress();
         let replayed = cutover_replay::run(&folder, &green, &options, &progress)
             .await
@@ -144,8 +150,8 @@ impl Replay {
             speed.per_second()
         ));
         if self.keep {
-            let kept = keep(&path, &green, &options).await?;
-            context.output.note(&format!(
+            let kept = keep::keep(&path, &green, &options).await?;
+            context.output.tell(&format!(
                 "green is at {}; its state is served by process {}, the fork is process {}: `kill {} {}` ends both",
                 kept.url, kept.server, kept.fork, kept.fork, kept.server
             ));
@@ -274,53 +280,6 @@ fn expected(context: &Context) -> eyre::Result<Vec<ExpectedRule>> {
         })
     };
     context.config.expected.iter().map(rule).collect()
-}
-
-/// Starts a server of the recording that outlives this process, and green's fork on it.
-async fn keep(
-    recording: &std::path::Path,
-    green: &Green,
-    options: &Options,
-) -> eyre::Result<Running> {
-    use tokio::io::{AsyncBufReadExt, BufReader};
-    let mut server = tokio::process::Command::new(std::env::current_exe()?)
-        .args(["record", "serve"])
-        .arg(recording)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .process_group(0)
-        .spawn()?;
-    let stdout = server
-        .stdout
-        .take()
-        .ok_or_else(|| eyre::eyre!("the server has no output"))?;
-    let line = BufReader::new(stdout)
-        .lines()
-        .next_line()
-        .await?
-        .unwrap_or_default();
-    let url = url::Url::parse(line.trim()).map_err(|_| {
-        inconclusive(
-            "the recording could not be served",
-            "try `cutover record serve`",
-        )
-    })?;
-    let folder = record::open(recording)?;
-    let Kept { url, pid } = cutover_replay::keep_green(&folder, url, green, options)
-        .await
-        .map_err(stop)?;
-    Ok(Running {
-        url: url.to_string(),
-        fork: pid,
-        server: server.id().unwrap_or_default(),
-    })
-}
-
-struct Running {
-    url: String,
-    fork: u32,
-    server: u32,
 }
 
 fn stop(error: ReplayError) -> eyre::Report {
