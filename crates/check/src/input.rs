@@ -1,6 +1,6 @@
 //! What the rules are given.
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
 use cutover_types::{StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::Range};
@@ -75,6 +75,15 @@ pub struct WaiverRule {
     pub expires: Option<String>,
 }
 
+/// The implementation a proxy runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Where.
+    pub address: Address,
+    /// Its runtime code.
+    pub code: Bytes,
+}
+
 /// How to check.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -86,6 +95,8 @@ pub struct Options {
     pub today: String,
     /// Safety rules that are switched off, by id.
     pub unsafe_allow: BTreeSet<String>,
+    /// What the proxy really runs, when it was looked at.
+    pub live: Option<Live>,
     /// Whether a rename without annotation is only a note.
     pub allow_renames: bool,
 }

@@ -7,11 +7,12 @@
 
 mod input;
 mod layout;
+mod live;
 mod rules;
 mod safety;
 mod waivers;
 
-pub use input::{Kind, Options, Side, WaiverRule};
+pub use input::{Kind, Live, Options, Side, WaiverRule};
 pub use rules::{RULES, Rule, rule};
 
 use cutover_types::{
@@ -25,6 +26,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     let safety = safety::inspect(green, options);
     let mut findings = layout.findings;
     findings.extend(safety.findings);
+    findings.extend(live::compare(blue, options));
     waivers::apply(&mut findings, options);
     findings.sort_by_key(order);
 

@@ -89,6 +89,12 @@ rules! {
     CODE_TOO_LARGE = "code-too-large", Safety, Error,
         "the runtime code is over the 24,576 bytes of EIP-170",
         "make it smaller: it cannot be deployed";
+    NOT_LIVE = "not-live", Chain, Error,
+        "blue is not the code the proxy runs, so its layout says nothing about what is stored",
+        "check against the sources of what runs, built with the same compiler and settings";
+    OTHER_METADATA = "other-metadata", Chain, Note,
+        "the code that runs is this build with other metadata: other comments, paths or settings that change no code",
+        "nothing, if the sources are the ones you expect";
     WAIVER_EXPIRED = "waiver-expired", Safety, Warning,
         "a waiver that would have applied is past its date",
         "look at the finding again, then renew or remove the waiver";
