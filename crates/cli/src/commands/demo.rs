@@ -108,7 +108,6 @@ impl Story<'_> {
         ));
         let proxy = vault.proxy.to_string();
         let (from, to) = (self.window.0.to_string(), self.window.1.to_string());
-        let kind = vault.kind;
         self.step(&run, in_full, &["inspect", &proxy], Exit::Ok)
             .await?;
         self.step(
@@ -118,21 +117,8 @@ impl Story<'_> {
             Exit::Ok,
         )
         .await?;
-        self.step(
-            &run,
-            in_full,
-            &[
-                "check",
-                "--blue",
-                vault.blue,
-                "--green",
-                vault.green,
-                "--kind",
-                kind,
-            ],
-            Exit::Ok,
-        )
-        .await?;
+        self.check(&run, in_full, vault, vault.green, Exit::Ok)
+            .await?;
         self.signed(&run, in_full, &["deploy", "--green", vault.green])
             .await?;
         self.step(&run, in_full, &["replay"], Exit::Ok).await?;
@@ -147,38 +133,12 @@ impl Story<'_> {
         heading("a wrong version 2: a variable inserted in the middle");
         let run = self.run.join("wrong-layout");
         let kind = vault.kind;
-        self.step(
-            &run,
-            true,
-            &[
-                "check",
-                "--blue",
-                vault.blue,
-                "--green",
-                vault.shifted,
-                "--kind",
-                kind,
-            ],
-            Exit::CheckBlocked,
-        )
-        .await?;
+        self.check(&run, true, vault, vault.shifted, Exit::CheckBlocked)
+            .await?;
         heading("another wrong version 2: the storage is right, the fee is not");
         let run = self.run.join("wrong-fee");
-        self.step(
-            &run,
-            true,
-            &[
-                "check",
-                "--blue",
-                vault.blue,
-                "--green",
-                vault.other_fee,
-                "--kind",
-                kind,
-            ],
-            Exit::Ok,
-        )
-        .await?;
+        self.check(&run, true, vault, vault.other_fee, Exit::Ok)
+            .await?;
         let recording = self.run.join(kind).join("recording").display().to_string();
         self.step(
             &run,
@@ -187,6 +147,22 @@ impl Story<'_> {
             Exit::ReplayDiverged,
         )
         .await
+    }
+
+    /// Checks a candidate, and blue against what really runs.
+    async fn check(
+        &self,
+        run: &Path,
+        in_full: bool,
+        vault: &Vault,
+        green: &str,
+        expected: Exit,
+    ) -> eyre::Result<()> {
+        let proxy = vault.proxy.to_string();
+        let versions = ["check", "--blue", vault.blue, "--green", green];
+        let context = ["--kind", vault.kind, "--live", &proxy];
+        self.step(run, in_full, &[&versions[..], &context].concat(), expected)
+            .await
     }
 
     /// A step that signs, while the chain goes on making blocks.
