@@ -66,6 +66,8 @@ fn main() -> ExitCode {
         tokio::select! {
             outcome = arguments.command.run(&context) => outcome,
             Ok(()) = interrupted => {
+                // Work in other threads that finds its runtime gone panics: that is how it ends.
+                std::panic::set_hook(Box::new(|_| {}));
                 cutover_chain::anvil::end_all();
                 Err(interruption(&context))
             }

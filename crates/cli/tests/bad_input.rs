@@ -1,10 +1,15 @@
 //! Every wrong input gets one clear line, a documented exit code, and leaves files as they were.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use serde_json::json;
-use std::fs;
-use support::{FakeNode, cutover, run};
+use std::{fs, path::Path, time::Instant};
+use support::{
+    FakeNode, anvil, cutover, mainnet_node, run,
+    stage::{GREEN, Stage, ask, contracts, try_ask},
+};
 
 const PROXY: &str = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
 
@@ -30,9 +35,11 @@ fn node_address_that_is_no_url_is_not_repeated() {
 #[test]
 fn node_that_is_not_there_is_could_not_tell() {
     let folder = tempfile::tempdir().unwrap();
+    let begin = Instant::now();
     let ran =
         run(cutover(folder.path()).args(["inspect", PROXY, "--rpc-url", "http://127.0.0.1:1"]));
     ran.refused(14, &["127.0.0.1:1"]);
+    assert!(begin.elapsed().as_secs() < 3, "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -263,4 +270,234 @@ fn help_teaches_every_command() {
     }
     run(cutover(folder.path()).args(["man", "man"])).ok();
     assert!(folder.path().join("man/cutover-replay.1").exists());
+}
+
+#[test]
+fn account_that_is_no_proxy_is_an_answer_for_inspect_and_useless_to_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = anvil(&["--accounts", "1"]);
+    ask(&chain.url, "anvil_mine", json!(["0x5"]));
+    let plain = "0x00000000000000000000000000000000000000aa";
+    let command = |arguments: &[&str]| {
+        run(cutover(folder.path())
+            .args(arguments)
+            .args(["--rpc-url", &chain.url]))
+    };
+    let ran = command(&["inspect", plain, "--json"]);
+    assert!(ran.ok().json()["proxy"].is_null(), "{}", ran.stdout);
+    command(&["record", plain, "--last", "2"]).refused(2, &["is not a proxy"]);
+    assert!(!folder.path().join("cutover-run/recording").exists());
+}
+
+#[test]
+fn block_the_chain_does_not_have_is_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = anvil(&["--accounts", "1"]);
+    ask(&chain.url, "anvil_mine", json!(["0x5"]));
+    let command = |arguments: &[&str]| {
+        run(cutover(folder.path())
+            .args(arguments)
+            .args(["--rpc-url", &chain.url]))
+    };
+    command(&["inspect", PROXY, "--block", "999999"]).refused(2, &["999999"]);
+    command(&["record", PROXY, "--from-block", "900", "--to-block", "901"]).refused(2, &["block "]);
+    assert!(!folder.path().join("cutover-run").exists());
+}
+
+#[test]
+fn window_beyond_the_newest_block_is_usage() {
+    let stage = Stage::set();
+    let proxy = stage.proxy.to_string();
+    stage
+        .run(&[
+            "record",
+            &proxy,
+            "--from-block",
+            &stage.last.to_string(),
+            "--to-block",
+            "500",
+        ])
+        .refused(2, &["block "]);
+    assert!(!stage.run_folder().join("recording").exists());
+
+    // The last blocks, and no more transactions than asked for.
+    stage
+        .run(&["record", &proxy, "--last", "2", "--max-transactions", "3"])
+        .ok();
+    let ran = stage.run(&[
+        "record",
+        &proxy,
+        "--last",
+        "3",
+        "--max-transactions",
+        "2",
+        "--json",
+    ]);
+    assert_eq!(ran.ok().json()["transactions"], 2);
+
+    let recorded = fs::read_to_string(stage.run_folder().join("recording/recording.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&recorded).unwrap();
+    let (block, hash) = (
+        manifest["blocks"][0]["number"].as_u64().unwrap(),
+        manifest["blocks"][0]["targets"][0]["hash"]
+            .as_str()
+            .unwrap(),
+    );
+    let only = |from: u64, to: u64, hash: &str| {
+        let (from, to) = (from.to_string(), to.to_string());
+        stage.run(&[
+            "record",
+            &proxy,
+            "--from-block",
+            &from,
+            "--to-block",
+            &to,
+            "--tx",
+            hash,
+            "-o",
+            "other",
+        ])
+    };
+    only(block + 1, block + 1, hash).refused(2, &[hash, "outside"]);
+    let unknown = format!("0x{}", "5a".repeat(32));
+    only(block, block, &unknown).refused(2, &[&unknown]);
+    let of_block = |number: u64| {
+        let block = json!([format!("{number:#x}"), false]);
+        let block = ask(&stage.chain.url, "eth_getBlockByNumber", block);
+        block["transactions"][0].as_str().unwrap().to_owned()
+    };
+    // The first traffic goes to the asset alone.
+    let beside = of_block(stage.first);
+    only(stage.first, stage.last, &beside).refused(2, &[&beside, "does not reach"]);
+    only(stage.first, stage.last, &of_block(1)).refused(2, &[&of_block(1), "outside"]);
+    assert!(!stage.folder.path().join("other").exists());
+    // The recording that was there is the one that is there.
+    let still = fs::read_to_string(stage.run_folder().join("recording/recording.json")).unwrap();
+    assert_eq!(still, recorded);
+    only(block, block, hash).ok();
+}
+
+#[test]
+fn signer_without_funds_is_told_what_is_missing() {
+    let stage = Stage::set();
+    let ran = run(stage
+        .command(&["deploy", "--green", GREEN, "--root", &contracts()])
+        .args(["--private-key-env", "EMPTY_KEY"])
+        .env("EMPTY_KEY", format!("0x{}", "42".repeat(32))));
+    ran.refused(12, &["0 wei", "wei are missing"]);
+    assert!(!ran.stderr.contains("4242"), "{}", ran.stderr);
+    assert!(!stage.run_folder().join("deploy.json").exists());
+}
+
+#[test]
+fn node_that_lies_about_its_chain_gets_no_transaction() {
+    let stage = Stage::set();
+    let url = stage.chain.url.clone();
+    let liar = FakeNode::start(move |method, params| match method {
+        "eth_chainId" => Ok(json!("0x1")),
+        _ => try_ask(&url, method, params.clone()).map_err(|_| (-32000, "refused")),
+    });
+    let lied_to = |arguments: &[&str]| run(stage.command(arguments).env("ETH_RPC_URL", &liar.url));
+    let sent = || {
+        ask(
+            &stage.chain.url,
+            "eth_getTransactionCount",
+            json!([stage.owner, "pending"]),
+        )
+    };
+    let before = sent();
+    let contracts = contracts();
+    let key = ["--mnemonic-env", "STAGE_MNEMONIC"];
+    let deploy = ["deploy", "--green", GREEN, "--root", &contracts];
+    lied_to(&[&deploy[..], &key].concat()).refused(12, &["genesis"]);
+    assert!(!stage.run_folder().join("deploy.json").exists());
+
+    // Nothing that was signed for chain 31337 executes on chain 1, so nothing passes as recorded.
+    let proxy = stage.proxy.to_string();
+    let ran = lied_to(&["record", &proxy, "--last", "3"]);
+    assert_eq!(ran.code, Some(14), "{}{}", ran.stdout, ran.stderr);
+
+    stage.propose();
+    let after_deploy = sent();
+    assert_ne!(before, after_deploy);
+    let ran = lied_to(&["upgrade", key[0], key[1]]);
+    ran.refused(12, &["chain 1"]);
+    assert_eq!(sent(), after_deploy);
+    assert!(!stage.run_folder().join("journal.jsonl").exists());
+}
+
+/// Runs `replay` on a copy of a recording with one file changed.
+fn replay_of_changed(recording: &Path, file: &Path, change: impl Fn(&mut Vec<u8>)) {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy");
+    for part in ["", "blocks", "codes"] {
+        fs::create_dir(copy.join(part)).unwrap();
+        for entry in fs::read_dir(recording.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::copy(&path, copy.join(part).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    let target = copy.join(file);
+    let mut bytes = fs::read(&target).unwrap();
+    change(&mut bytes);
+    fs::write(&target, &bytes).unwrap();
+    fs::write(folder.path().join("green.hex"), "0x60006000fd").unwrap();
+    let name = file.file_name().unwrap().to_str().unwrap();
+    for arguments in [
+        ["replay", "copy", "--green", "code:green.hex"].as_slice(),
+        &["record", "verify", "copy"],
+        &["record", "serve", "copy"],
+    ] {
+        run(cutover(folder.path()).args(arguments)).refused(2, &[name]);
+    }
+    assert_eq!(fs::read(&target).unwrap(), bytes);
+    assert!(!folder.path().join("cutover-run").exists());
+}
+
+fn changed_recordings(recording: &Path) {
+    let first = |part: &str| {
+        let mut names: Vec<_> = fs::read_dir(recording.join(part))
+            .unwrap()
+            .map(|entry| Path::new(part).join(entry.unwrap().file_name()))
+            .collect();
+        names.sort();
+        names.remove(0)
+    };
+    for file in [first("blocks"), first("codes"), "recording.json".into()] {
+        replay_of_changed(recording, &file, |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        });
+        replay_of_changed(recording, &file, |bytes| bytes.truncate(bytes.len() / 2));
+        replay_of_changed(recording, &file, Vec::clear);
+    }
+}
+
+#[test]
+fn recording_with_one_byte_changed_or_cut_short_is_refused() {
+    let stage = Stage::set();
+    stage.record();
+    changed_recordings(&stage.run_folder().join("recording"));
+}
+
+#[test]
+fn recording_of_real_blocks_with_one_byte_changed_or_cut_short_is_refused() {
+    let Some(node) = mainnet_node(&[]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    run(cutover(folder.path())
+        .args([
+            "record",
+            PROXY,
+            "--from-block",
+            "24628607",
+            "--to-block",
+            "24628607",
+        ])
+        .args(["--rpc-url", &node.url]))
+    .ok();
+    changed_recordings(&folder.path().join("cutover-run/recording"));
 }

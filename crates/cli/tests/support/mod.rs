@@ -1,5 +1,15 @@
 //! What the command's tests share: running it, a node that says what it is told, and real anvil.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "each test file uses its part"
+)]
+
+pub mod interrupt;
+pub mod stage;
 
 use serde_json::{Value, json};
 use std::{
@@ -174,6 +184,8 @@ fn serve(
 /// A process that ends with the test.
 pub struct Running {
     child: Child,
+    /// Its home, removed after it.
+    _home: Option<tempfile::TempDir>,
     pub url: String,
 }
 
@@ -212,6 +224,7 @@ pub fn anvil(arguments: &[&str]) -> Running {
     wait_for(port);
     Running {
         child,
+        _home: Some(home),
         url: format!("http://127.0.0.1:{port}"),
     }
 }
@@ -248,6 +261,7 @@ pub fn mainnet_node(arguments: &[&str]) -> Option<Running> {
             wait_for(port);
             return Some(Running {
                 child,
+                _home: None,
                 url: format!("http://127.0.0.1:{port}"),
             });
         }
