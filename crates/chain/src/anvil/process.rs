@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-type Shared = Arc<Mutex<Option<Child>>>;
+type Held = Mutex<Option<Child>>;
 
 /// Every process that ends with this program; `None` once they were ended.
-static RUNNING: Mutex<Option<Vec<Weak<Mutex<Option<Child>>>>>> = Mutex::new(Some(Vec::new()));
+static RUNNING: Mutex<Option<Vec<Weak<Held>>>> = Mutex::new(Some(Vec::new()));
 
 /// Ends every anvil this program started and did not detach, and lets none start any more.
 ///
@@ -26,7 +26,7 @@ pub fn end_all() {
     }
 }
 
-fn end(process: &Shared) {
+fn end(process: &Held) {
     let child = process
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -41,7 +41,7 @@ fn end(process: &Shared) {
 /// Ends with this value.
 pub(super) struct Process {
     id: u32,
-    child: Shared,
+    child: Arc<Held>,
 }
 
 impl Process {

@@ -4,6 +4,7 @@
     missing_docs,
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::zombie_processes,
     clippy::print_stderr,
     reason = "each test file uses its part"
 )]
@@ -103,15 +104,16 @@ pub fn root() -> PathBuf {
         .unwrap()
 }
 
-/// A node that answers what a function says: `Ok(result)` or `Err((code, message))`.
+/// A result, or an error's code and message.
+pub type Answer = Result<Value, (i64, &'static str)>;
+
+/// A node that answers what a function says.
 pub struct FakeNode {
     pub url: String,
 }
 
 impl FakeNode {
-    pub fn start(
-        answer: impl Fn(&str, &Value) -> Result<Value, (i64, &'static str)> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start(answer: impl Fn(&str, &Value) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let answer = Arc::new(answer);
@@ -125,10 +127,7 @@ impl FakeNode {
     }
 }
 
-fn serve(
-    mut stream: TcpStream,
-    answer: &dyn Fn(&str, &Value) -> Result<Value, (i64, &'static str)>,
-) {
+fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Value) -> Answer) {
     let mut bytes = Vec::new();
     let mut chunk = [0; 65_536];
     loop {

@@ -15,6 +15,7 @@ sol! {
     function initialize(address asset, address owner, uint16 feeBps) external;
     function mint(address to, uint256 amount) external;
     function approve(address spender, uint256 amount) external returns (bool);
+    function upgradeToAndCall(address implementation, bytes data) external payable;
     function deposit(uint256 assets) external returns (uint256);
 }
 
@@ -133,6 +134,25 @@ impl Stage {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         panic!("{hash} is not mined");
+    }
+
+    /// Moves the proxy to version 2, past the command.
+    pub fn upgrade_behind_our_back(&mut self) {
+        let code = creation(Reference::parse(GREEN).unwrap(), &[]);
+        let call = upgradeToAndCallCall {
+            implementation: self.create(code),
+            data: Bytes::new(),
+        };
+        let data = hex::encode_prefixed(call.abi_encode());
+        self.transact(json!({"from": self.owner, "to": self.proxy, "data": data}));
+        self.last = self.head();
+    }
+
+    /// A deposit more.
+    pub fn use_again(&mut self) {
+        let assets = U256::from(5_000);
+        self.send(self.proxy, &depositCall { assets }.abi_encode());
+        self.last = self.head();
     }
 
     pub fn run_folder(&self) -> PathBuf {
