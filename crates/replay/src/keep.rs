@@ -19,6 +19,11 @@ use url::Url;
 /// Gas of the upgrade.
 const UPGRADE_GAS: u64 = 30_000_000;
 
+/// The precompiles are numbered from one to this…
+const LAST_PRECOMPILE: u16 = 0x11;
+/// …and one stands apart.
+const P256_VERIFY: u16 = 0x100;
+
 /// A fork that outlives this process.
 #[derive(Clone, Debug)]
 pub struct Kept {
@@ -136,13 +141,17 @@ async fn traffic(
     Ok(())
 }
 
-/// The accounts a kept fork changes and the recording may not know.
+/// The accounts a kept fork changes or touches by itself and the recording may not know: green, who
+/// upgrades, and what any call may touch, which is the zero address, its sender when it names none, and
+/// the precompiles.
 pub fn fresh_accounts(green: &Green, options: &Options, folder: &RecordingFolder) -> Vec<Address> {
     let path = options
         .upgrade
         .as_ref()
         .or(folder.manifest().upgrade.as_ref());
+    let builtin = (0..=LAST_PRECOMPILE).chain([P256_VERIFY]);
     std::iter::once(green.address)
         .chain(path.map(|path| path.from))
+        .chain(builtin.map(|number| Address::left_padding_from(&number.to_be_bytes())))
         .collect()
 }

@@ -29,6 +29,7 @@ pub(super) async fn keep(
     let folder = record::open(recording)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["record", "serve"]).arg(recording);
+    // Where the recording knows better, it is asked first.
     for address in cutover_replay::fresh_accounts(green, options, &folder) {
         command.args(["--fresh", &address.to_string()]);
     }
