@@ -5,6 +5,7 @@
 //! report has to remember to.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod brief;
 mod check;
 mod deployment;
 mod doctor;

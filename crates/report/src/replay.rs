@@ -1,16 +1,18 @@
 //! Blue against green.
 
-use crate::{Document, Line, Report, Tone, document::Block, hex, inspection::words};
+use crate::{Document, Line, Report, Tone, brief::brief, document::Block, hex, inspection::words};
+use alloy_primitives::{B256, FixedBytes};
 use cutover_types::{
     Assumption, ReplayReport, Status, TransactionVerdict,
     recording::Reach,
-    replay::{GasTotals, RollbackRun, SelectorReport, Summary, TransactionReport},
+    replay::{DifferenceKind, GasTotals, RollbackRun, SelectorReport, Summary, TransactionReport},
 };
+use std::collections::BTreeSet;
 
-/// Transactions shown in full; the JSON has all of them.
-const SHOWN: usize = 20;
+/// Sorts of transactions shown, one of each in full; the JSON has all of them.
+const SHOWN: usize = 12;
 /// Differences shown of one transaction.
-const DIFFERENCES: usize = 12;
+const DIFFERENCES: usize = 8;
 
 impl Report for ReplayReport {
     fn document(&self) -> Document {
@@ -194,19 +196,48 @@ fn differing(document: &mut Document, transactions: &[TransactionReport]) {
     };
     loud.sort_by_key(|transaction| rank(transaction.verdict));
     document.heading("Transactions that are not identical");
-    for transaction in loud.iter().take(SHOWN) {
-        document.blocks.push(shown(transaction));
+    let mut sorts: Vec<(Sort<'_>, &TransactionReport, u64)> = Vec::new();
+    for transaction in loud {
+        let sort = sort(transaction);
+        match sorts.iter_mut().find(|(known, ..)| *known == sort) {
+            Some((_, _, more)) => *more += 1,
+            None => sorts.push((sort, transaction, 0)),
+        }
     }
-    if loud.len() > SHOWN {
-        let more = hex::count((loud.len() - SHOWN) as u64);
+    let hidden: u64 = sorts.iter().skip(SHOWN).map(|(.., more)| more + 1).sum();
+    for (_, transaction, more) in sorts.iter().take(SHOWN) {
+        document.blocks.push(shown(transaction, *more));
+    }
+    if hidden > 0 {
+        let more = hex::count(hidden);
         document.paragraph(Line::of(
             Tone::Dim,
-            format!("and {more} more: --json lists all of them"),
+            format!("and {more} more of other sorts: --json lists all of them"),
         ));
     }
 }
 
-fn shown(transaction: &TransactionReport) -> Block {
+/// What makes two transactions differ in the same way.
+type Sort<'a> = (
+    TransactionVerdict,
+    Option<FixedBytes<4>>,
+    Option<&'a str>,
+    BTreeSet<DifferenceKind>,
+);
+
+fn sort(transaction: &TransactionReport) -> Sort<'_> {
+    let green = transaction.green.as_ref();
+    let reason = transaction.why.as_deref();
+    (
+        transaction.verdict,
+        transaction.selector,
+        reason.or_else(|| green.and_then(|side| side.reason.as_deref())),
+        transaction.differences.iter().map(|d| d.what).collect(),
+    )
+}
+
+/// One transaction in full, and how many more are of its sort.
+fn shown(transaction: &TransactionReport, like_it: u64) -> Block {
     let reach = match transaction.reach {
         Reach::Direct => "direct",
         Reach::Internal => "internal",
@@ -223,16 +254,22 @@ fn shown(transaction: &TransactionReport) -> Block {
         notes.push((
             what,
             format!(
-                "{}: {} → {}",
-                difference.place,
-                or_nothing(&difference.blue),
-                or_nothing(&difference.green)
+                "{}: {}",
+                place(&difference.place),
+                brief(&difference.blue, &difference.green)
             ),
         ));
     }
     if transaction.differences.len() > DIFFERENCES {
         let more = transaction.differences.len() - DIFFERENCES;
         notes.push(("more".into(), hex::plural(more as u64, "difference")));
+    }
+    if like_it > 0 {
+        let others = hex::plural(like_it, "more transaction");
+        notes.push((
+            "like it".into(),
+            format!("{others}: --json lists all of them"),
+        ));
     }
     let selector = transaction.selector.map(|s| format!(", {s}"));
     Block::Finding {
@@ -249,8 +286,13 @@ fn shown(transaction: &TransactionReport) -> Block {
     }
 }
 
-fn or_nothing(value: &str) -> &str {
-    if value.is_empty() { "nothing" } else { value }
+/// A place with its slots and hashes short.
+fn place(text: &str) -> String {
+    let short = |word: &str| match word.parse::<B256>() {
+        Ok(hash) if word.len() == 66 => hex::short(hash),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(short).collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) fn status(status: Status) -> &'static str {

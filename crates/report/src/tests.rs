@@ -257,6 +257,7 @@ fn replay() -> ReplayReport {
             lossy: vec!["slot 9 (`feeBps`): green wrote 30, blue never reads it".into()],
             why: None,
         },
+        partition: None,
         assumptions: vec![Assumption::CodePlaced {
             address: Address::repeat_byte(0xb2),
         }],
