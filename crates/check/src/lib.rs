@@ -59,6 +59,11 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
         Verdict::Pass
     };
     let mut not_checked = layout.unknown;
+    for rule in &options.unsafe_allow {
+        not_checked.push(format!(
+            "rule `{rule}` was switched off on the command line"
+        ));
+    }
     for why in safety.unknown.into_iter().chain(missing(blue, green)) {
         if !not_checked.contains(&why) {
             not_checked.push(why);

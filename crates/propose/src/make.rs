@@ -42,6 +42,8 @@ pub struct Options<'a> {
     pub expires_in_blocks: u64,
     /// Inconclusive transactions that are accepted.
     pub allow_inconclusive: u64,
+    /// Transactions the recording lists as incomplete and the replay therefore says nothing of.
+    pub unrecorded: u64,
     /// The codes on the chain: immutables and metadata make their hashes differ from the compiler's.
     pub runtimes: Option<Runtimes<'a>>,
     /// Whether to go on although the checked blue is not the code that runs: its layout is then taken
@@ -141,10 +143,14 @@ fn judge_replay(replay: &ReplayReport, options: &Options<'_>, refusals: &mut Vec
             regressed: sum.regressed,
         });
     }
-    if sum.inconclusive > options.allow_inconclusive {
+    if let Some((part, parts)) = replay.partition.filter(|(_, parts)| *parts != 1) {
+        refusals.push(Refusal::OnlyAPart { part, parts });
+    }
+    let inconclusive = sum.inconclusive.saturating_add(options.unrecorded);
+    if inconclusive > options.allow_inconclusive {
         refusals.push(Refusal::ReplayInconclusive {
-            inconclusive: sum.inconclusive,
-            transactions: sum.transactions,
+            inconclusive,
+            transactions: sum.transactions.saturating_add(options.unrecorded),
             allowed: options.allow_inconclusive,
         });
     }

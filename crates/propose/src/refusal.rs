@@ -67,6 +67,14 @@ pub enum Refusal {
         /// Regressed.
         regressed: u64,
     },
+    /// Only a part was replayed.
+    #[error("only part {part} of {parts} of the transactions was replayed")]
+    OnlyAPart {
+        /// Which.
+        part: u64,
+        /// Of how many.
+        parts: u64,
+    },
     /// Too many transactions say nothing.
     #[error(
         "{inconclusive} of {transactions} replayed transactions are inconclusive, {allowed} are allowed"

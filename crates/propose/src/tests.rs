@@ -142,6 +142,7 @@ impl World {
                 lossy: vec![],
                 why: None,
             },
+            partition: None,
             assumptions: vec![],
         };
         let options = Options {
@@ -262,6 +263,14 @@ fn every_doubt_is_refused_by_its_own_name() {
         (
             |w| w.check.verdict = Verdict::Blocked,
             "the check is blocked, not pass (0 blocking)",
+        ),
+        (
+            |w| w.replay.partition = Some((1, 4)),
+            "only part 1 of 4 of the transactions was replayed",
+        ),
+        (
+            |w| w.options.unrecorded = 1,
+            "1 of 4 replayed transactions are inconclusive, 0 are allowed",
         ),
         (
             |w| w.check.verdict = Verdict::Inconclusive,

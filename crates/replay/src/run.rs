@@ -225,6 +225,7 @@ async fn report(
         selectors: summary::selectors(&ran.reports, setup.green.abi.as_ref()),
         transactions: ran.reports.clone(),
         rollback: rehearse(setup, ran).await,
+        partition: setup.options.partition,
         assumptions: ran.assumptions.iter().cloned().collect(),
     }
 }

@@ -265,6 +265,9 @@ pub struct ReplayReport {
     pub transactions: Vec<TransactionReport>,
     /// The way back.
     pub rollback: RollbackRun,
+    /// `[k, n]` when only the k-th of n parts of the transactions was replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<(u64, u64)>,
     /// What was taken for granted.
     pub assumptions: Vec<Assumption>,
 }

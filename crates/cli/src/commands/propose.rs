@@ -17,7 +17,7 @@ use cutover_types::{
     file::{Input, Inputs},
     inspection::Controller,
 };
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 sol! {
     interface ISafeFacts {
@@ -66,7 +66,13 @@ impl Propose {
             .folder
             .clone()
             .unwrap_or_else(|| context.run.file(record::FOLDER));
-        let recording = record::open(&folder)?.manifest().digest;
+        let folder = record::open(&folder)?;
+        let recording = folder.manifest().digest;
+        let replayed: BTreeSet<_> = replay.content.transactions.iter().map(|t| t.hash).collect();
+        let incomplete = folder.manifest().incomplete.iter();
+        let unrecorded = incomplete
+            .filter(|t| !replayed.contains(&t.transaction))
+            .count() as u64;
         if replay.inputs.get("recording").map(|input| input.digest) != Some(recording) {
             return Err(stop(
                 Exit::PreflightRefused,
@@ -97,6 +103,7 @@ impl Propose {
             block,
             expires_in_blocks: self.expires_in,
             allow_inconclusive: self.allow_inconclusive,
+            unrecorded,
             runtimes: Some(Runtimes {
                 blue: &blue,
                 green: &green,

@@ -290,6 +290,7 @@ impl Asked {
                 lossy: vec![],
                 why: None,
             },
+            partition: None,
             assumptions: vec![],
         };
         Self {
