@@ -251,14 +251,13 @@ fn shown(transaction: &TransactionReport, like_it: u64) -> Block {
             Ok(serde_json::Value::String(name)) => name.replace('_', " "),
             _ => "difference".into(),
         };
-        notes.push((
-            what,
-            format!(
-                "{}: {}",
-                place(&difference.place),
-                brief(&difference.blue, &difference.green)
-            ),
-        ));
+        let changed = brief(&difference.blue, &difference.green);
+        let place = place(&difference.place);
+        notes.push(if place.starts_with(&what) {
+            (place, changed)
+        } else {
+            (what, format!("{place}: {changed}"))
+        });
     }
     if transaction.differences.len() > DIFFERENCES {
         let more = transaction.differences.len() - DIFFERENCES;
