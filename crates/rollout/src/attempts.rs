@@ -107,10 +107,14 @@ impl Attempts {
         open
     }
 
+    /// What moved the proxy last.
+    pub(crate) fn last_effect(&self) -> Option<&Attempt> {
+        self.all.iter().rev().find(|a| a.took_effect())
+    }
+
     /// Which way the proxy moved last.
     pub(crate) fn last_move(&self) -> Option<Direction> {
-        let moved = self.all.iter().rev().find(|a| a.took_effect());
-        moved.map(|attempt| attempt.direction)
+        self.last_effect().map(|attempt| attempt.direction)
     }
 
     pub(crate) fn sent(&self) -> Vec<SentTransaction> {

@@ -221,7 +221,7 @@ async fn resume(
     Ok(attempt)
 }
 
-/// A receipt without transaction when the slot holds the goal already.
+/// A receipt when the slot holds the goal already, with the transaction of the journal that did it.
 async fn nothing_to_do(run: &Rollout<'_>, going: &Move) -> Result<Option<Receipt>, RolloutError> {
     let found = reads::implementation(run.node, going.holder, going.slot, At::Latest)
         .await
@@ -231,16 +231,25 @@ async fn nothing_to_do(run: &Rollout<'_>, going: &Move) -> Result<Option<Receipt
     }
     let mut notes = vec![format!("the proxy runs {found} already: nothing was sent")];
     let attempts = Attempts::of(run.journal.entries());
-    if attempts.last_move() != Some(going.direction) {
-        notes.push("no transaction of this journal did that".into());
+    let done = attempts
+        .last_effect()
+        .filter(|attempt| attempt.direction == going.direction);
+    let mut gas_used = None;
+    match done {
+        None => notes.push("no transaction of this journal did that".into()),
+        Some(attempt) => {
+            // The journal knows the rest; only the gas is the node's to say.
+            let seen = reads::receipt(run.node, attempt.hash).await.ok().flatten();
+            gas_used = seen.map(|seen| seen.gas_used());
+        }
     }
     Ok(Some(Receipt {
         direction: going.direction,
         proxy: going.proxy,
         chain_id: going.chain_id,
-        transaction: None,
-        block: None,
-        gas_used: None,
+        transaction: done.map(|attempt| attempt.hash),
+        block: done.and_then(|attempt| attempt.block),
+        gas_used,
         implementation: found,
         is_final: is_settled(run, going).await?,
         notes,

@@ -96,7 +96,12 @@ async fn forward_back_and_forward_again() {
     );
 
     let again = ground.upgrade().await.unwrap();
-    assert_eq!((again.transaction, again.is_final), (None, true));
+    assert_eq!(
+        (again.transaction, again.block, again.gas_used),
+        (receipt.transaction, receipt.block, receipt.gas_used),
+        "a run that died before it kept its receipt finds it again"
+    );
+    assert!(again.is_final);
     assert!(again.notes[0].ends_with("already: nothing was sent"));
     assert_eq!(events(&ground.path), WHOLE);
 

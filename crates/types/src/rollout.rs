@@ -218,7 +218,7 @@ pub struct Receipt {
     pub proxy: Address,
     /// EIP-155 chain id.
     pub chain_id: u64,
-    /// The transaction; `None` when there was nothing to send.
+    /// The transaction; `None` when the proxy was moved by none of this journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<B256>,
     /// The block it is in.
