@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use std::collections::BTreeSet;
 
+const DELEGATECALL: u8 = 0xf4;
 const PUSH1: u8 = 0x60;
 const PUSH32: u8 = 0x7f;
 
@@ -21,6 +22,20 @@ fn constants(code: &[u8]) -> impl Iterator<Item = &[u8]> {
         }
         None
     })
+}
+
+/// Whether the code has a `DELEGATECALL` instruction. A contract without one is no proxy of the usual
+/// kind; one with it may route by selector, as diamonds do, and forward no call it does not know.
+pub fn has_delegatecall(code: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(&instruction) = code.get(at) {
+        match instruction {
+            DELEGATECALL => return true,
+            PUSH1..=PUSH32 => at += usize::from(instruction - PUSH1) + 2,
+            _ => at += 1,
+        }
+    }
+    false
 }
 
 /// Whether the code compares calldata with this selector. Compilers push it as four bytes, as a word,
@@ -121,6 +136,13 @@ mod tests {
             addresses(&code),
             BTreeSet::from([Address::repeat_byte(0xab)])
         );
+    }
+
+    #[test]
+    fn delegatecall_inside_pushed_data_is_no_instruction() {
+        assert!(has_delegatecall(&[0x60, 0x00, 0xf4]));
+        assert!(!has_delegatecall(&[0x60, 0xf4]));
+        assert!(!has_delegatecall(&[0x7f, 0xf4]));
     }
 
     #[test]

@@ -17,5 +17,6 @@ mod session;
 mod trace;
 mod watch;
 
+pub use code::has_delegatecall;
 pub use error::InspectError;
 pub use inspect::{inspect, inspect_before, upgrade_requests};

@@ -4,7 +4,7 @@ use crate::{
     context::{Context, chain_stop, chain_stop_saying},
     exit::{Exit, OrStop, chain, inconclusive, usage},
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
 use clap::{Args, Subcommand};
 use cutover_chain::{ChainError, Facade, Node, NodeStats, RecordingArchive, RecordingFolder};
 use cutover_record::{Plan, RecordError};
@@ -149,9 +149,24 @@ impl Collect {
             .clone()
             .unwrap_or_else(|| context.run.file(FOLDER));
         let progress = context.progress();
-        let inspection =
-            match cutover_inspect::inspect_before(&node, proxy, window.from, &progress).await {
-                Ok(inspection) if inspection.proxy.is_none() => {
+        let inspection = match cutover_inspect::inspect_before(&node, proxy, window.from, &progress)
+            .await
+        {
+            Ok(inspection) if inspection.proxy.is_none() => {
+                let code: Bytes = node
+                    .call(
+                        "eth_getCode",
+                        serde_json::json!([proxy, format!("0x{:x}", window.from - 1)]),
+                    )
+                    .await
+                    .map_err(|error| chain_stop(&error))?;
+                if cutover_inspect::has_delegatecall(&code) {
+                    progress.warn(&format!(
+                            "{proxy} forwards no unknown call; it is recorded as one that routes by selector, \
+                             and how it is upgraded is not known"
+                        ));
+                    None
+                } else {
                     return Err(usage(
                         format!(
                             "{proxy} is not a proxy at block {}",
@@ -160,22 +175,23 @@ impl Collect {
                         "check the address and the chain; `cutover inspect` says what was seen",
                     ));
                 }
-                Ok(inspection) => inspection.upgrade.zip(inspection.proxy),
-                Err(error) => {
-                    if let cutover_inspect::InspectError::Chain {
-                        source: source @ ChainError::NoSuchBlock { .. },
-                        ..
-                    } = &error
-                    {
-                        return Err(chain_stop(source));
-                    }
-                    progress.warn(&format!(
-                        "how {proxy} is upgraded is not known, so the recording cannot say: {}",
-                        chain(&error)
-                    ));
-                    None
+            }
+            Ok(inspection) => inspection.upgrade.zip(inspection.proxy),
+            Err(error) => {
+                if let cutover_inspect::InspectError::Chain {
+                    source: source @ ChainError::NoSuchBlock { .. },
+                    ..
+                } = &error
+                {
+                    return Err(chain_stop(source));
                 }
-            };
+                progress.warn(&format!(
+                    "how {proxy} is upgraded is not known, so the recording cannot say: {}",
+                    chain(&error)
+                ));
+                None
+            }
+        };
         let (upgrade, also) = match inspection {
             Some((upgrade, facts)) => {
                 let also =
