@@ -12,6 +12,7 @@ use cutover_types::{
     execution::Status,
     inspection::{CodeAt, Controller, ProxyFacts},
     proposal::{Authority, Evidence, Precondition, SafeHashes},
+    replay::Summary,
 };
 
 /// The reports a proposal rests on, each with the digest of its file.
@@ -120,20 +121,10 @@ fn judge_check(check: &CheckReport, refusals: &mut Vec<Refusal>) {
 
 fn judge_replay(replay: &ReplayReport, options: &Options<'_>, refusals: &mut Vec<Refusal>) {
     let sum = &replay.summary;
-    let verdicts = [
-        sum.identical,
-        sum.gas_only,
-        sum.expected,
-        sum.changed,
-        sum.regressed,
-        sum.repaired,
-        sum.inconclusive,
-    ]
-    .iter()
-    .fold(0_u64, |total, count| total.saturating_add(*count));
-    if verdicts != sum.transactions {
+    // Counted again: the totals are what decides, and they come from a file.
+    if Summary::of(&replay.transactions) != *sum {
         refusals.push(Refusal::SummaryBroken {
-            verdicts,
+            listed: replay.transactions.len() as u64,
             transactions: sum.transactions,
         });
     }

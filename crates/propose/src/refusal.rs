@@ -92,12 +92,12 @@ pub enum Refusal {
     NothingReplayed,
     /// The totals of the replay contradict each other.
     #[error(
-        "the replay's summary does not add up: {verdicts} verdicts for {transactions} transactions"
+        "the replay's summary does not add up: it counts {transactions} transactions, its list of {listed} says something else"
     )]
     SummaryBroken {
-        /// Sum of the verdicts.
-        verdicts: u64,
-        /// Transactions.
+        /// Transactions in the list.
+        listed: u64,
+        /// Transactions in the summary.
         transactions: u64,
     },
     /// The upgrade itself failed on the fork.

@@ -3,8 +3,8 @@
 use crate::{Options, Refusal, Reports, Runtimes, SafeFacts, propose, safe::Family};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use cutover_types::{
-    CheckReport, Inspection, LayoutVerdict, ReplayReport, SafetyVerdict, Status, UpgradePath, Verb,
-    Verdict, Window,
+    CheckReport, Inspection, LayoutVerdict, ReplayReport, SafetyVerdict, Status,
+    TransactionVerdict, UpgradePath, Verb, Verdict, Window,
     abi::IMPLEMENTATION_SLOT,
     check::{CheckedCode, Layouts},
     code::Fingerprint,
@@ -12,7 +12,8 @@ use cutover_types::{
         BlockId, CodeAt, Controller, Location, Possible, ProxyFacts, ProxyKind, RollbackFacts,
         UpgradeFacts,
     },
-    replay::{EngineName, Mode, RollbackRun, Summary, UpgradeRun},
+    recording::Reach,
+    replay::{EngineName, Mode, RollbackRun, Summary, TransactionReport, UpgradeRun},
 };
 
 const PROXY: Address = Address::repeat_byte(0xa1);
@@ -20,6 +21,33 @@ const ADMIN: Address = Address::repeat_byte(0xa2);
 const OWNER: Address = Address::repeat_byte(0xa3);
 const BLUE: Address = Address::repeat_byte(0xb1);
 const GREEN: Address = Address::repeat_byte(0xb2);
+
+/// As many transactions of each verdict as the summary counts.
+fn listed(summary: &Summary) -> Vec<TransactionReport> {
+    let one = |verdict| TransactionReport {
+        hash: B256::ZERO,
+        block: 1,
+        index: 0,
+        reach: Reach::Direct,
+        selector: None,
+        verdict,
+        why: None,
+        control_held: true,
+        blue: None,
+        green: None,
+        differences: vec![],
+    };
+    [
+        (TransactionVerdict::Identical, summary.identical),
+        (TransactionVerdict::GasOnly, summary.gas_only),
+        (TransactionVerdict::Changed, summary.changed),
+        (TransactionVerdict::Regressed, summary.regressed),
+        (TransactionVerdict::Inconclusive, summary.inconclusive),
+    ]
+    .into_iter()
+    .flat_map(|(verdict, count)| std::iter::repeat_n(one(verdict), count as usize))
+    .collect()
+}
 
 struct World {
     inspection: Inspection,
@@ -159,11 +187,15 @@ impl World {
     }
 
     fn propose(&self) -> Result<cutover_types::Proposal, crate::ProposeError> {
+        let mut replay = self.replay.clone();
+        if replay.transactions.is_empty() {
+            replay.transactions = listed(&replay.summary);
+        }
         let reports = Reports {
             inspection: &self.inspection,
             check: &self.check,
             check_digest: B256::repeat_byte(1),
-            replay: &self.replay,
+            replay: &replay,
             replay_digest: B256::repeat_byte(2),
             recording_digest: B256::repeat_byte(3),
         };
@@ -242,6 +274,18 @@ fn immutables_do_not_make_green_another_contract() {
         green: deployed,
     });
     world.propose().unwrap();
+}
+
+#[test]
+fn totals_that_hide_a_transaction_are_refused() {
+    let mut world = World::new();
+    world.replay.transactions = listed(&world.replay.summary);
+    world.propose().unwrap();
+    world.replay.transactions[0].verdict = TransactionVerdict::Changed;
+    assert!(matches!(
+        world.propose().unwrap_err().refusals[..],
+        [Refusal::SummaryBroken { .. }]
+    ));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use cutover_types::{
     RecordedBlock, Recording, ReplayReport,
     progress::Progress,
     recording::Target,
-    replay::{Mode, UpgradeRun},
+    replay::{Mode, Summary, UpgradeRun},
 };
 use futures::{StreamExt as _, stream};
 use std::{
@@ -221,7 +221,7 @@ async fn report(
         blue: setup.blue.clone(),
         green: setup.green_at(),
         upgrade,
-        summary: summary::summary(&ran.reports),
+        summary: Summary::of(&ran.reports),
         selectors: summary::selectors(&ran.reports, setup.green.abi.as_ref()),
         transactions: ran.reports.clone(),
         rollback: rehearse(setup, ran).await,

@@ -143,6 +143,21 @@ pub struct GasTotals {
     pub green: u64,
 }
 
+impl GasTotals {
+    /// Adds a transaction. Gas counts where both sides ran and the control held: a total of one side
+    /// says nothing.
+    pub fn add(&mut self, transaction: &TransactionReport) {
+        if let (true, Some(blue), Some(green)) = (
+            transaction.control_held,
+            &transaction.blue,
+            &transaction.green,
+        ) {
+            self.blue = self.blue.saturating_add(blue.gas);
+            self.green = self.green.saturating_add(green.gas);
+        }
+    }
+}
+
 /// Totals; the verdicts add up to `transactions`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "one count per verdict")]
@@ -157,6 +172,28 @@ pub struct Summary {
     pub repaired: u64,
     pub inconclusive: u64,
     pub gas: GasTotals,
+}
+
+impl Summary {
+    /// Counts every transaction once.
+    pub fn of(transactions: &[TransactionReport]) -> Self {
+        let mut summary = Self::default();
+        for transaction in transactions {
+            summary.transactions += 1;
+            summary.control_held += u64::from(transaction.control_held);
+            *match transaction.verdict {
+                TransactionVerdict::Identical => &mut summary.identical,
+                TransactionVerdict::GasOnly => &mut summary.gas_only,
+                TransactionVerdict::Expected => &mut summary.expected,
+                TransactionVerdict::Changed => &mut summary.changed,
+                TransactionVerdict::Regressed => &mut summary.regressed,
+                TransactionVerdict::Repaired => &mut summary.repaired,
+                TransactionVerdict::Inconclusive => &mut summary.inconclusive,
+            } += 1;
+            summary.gas.add(transaction);
+        }
+        summary
+    }
 }
 
 /// Totals of one function of the proxy.
