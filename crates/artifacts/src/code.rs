@@ -27,6 +27,8 @@ pub struct Code {
     pub immutables: Vec<Range<usize>>,
     /// `0.8.28+commit.7893614a`.
     pub compiler: Option<String>,
+    /// The EVM version it was compiled for, when the settings name one.
+    pub evm_version: Option<String>,
     /// Libraries the code still has to be linked with, `Source.sol:Library`.
     pub unlinked: Vec<String>,
     /// What was asked for and is not there, each with how to get it.

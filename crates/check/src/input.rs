@@ -1,5 +1,6 @@
 //! What the rules are given.
 
+use alloy_json_abi::JsonAbi;
 use alloy_primitives::{Address, Bytes};
 use cutover_types::{StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources};
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,14 @@ pub struct Side<'a> {
     pub layout: Option<&'a StorageLayout>,
     /// Its syntax trees.
     pub sources: Option<&'a Sources>,
+    /// Its interface.
+    pub abi: Option<&'a JsonAbi>,
     /// Its runtime code.
     pub runtime: Option<&'a Bytes>,
+    /// The compiler's version, `0.8.28+commit.7893614a`.
+    pub compiler: Option<&'a str>,
+    /// The EVM version it was compiled for, when the settings name one.
+    pub evm_version: Option<&'a str>,
     /// Where immutables sit in the runtime code.
     pub immutables: &'a [Range<usize>],
     /// Libraries its code is linked with or has to be.

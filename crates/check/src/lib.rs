@@ -76,6 +76,8 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
         blue: blue.checked(),
         green: green.checked(),
         findings,
+        rollback: None,
+        mixed: None,
         layouts: Layouts {
             blue: items(blue.layout),
             green: items(green.layout),

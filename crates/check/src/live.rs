@@ -1,7 +1,7 @@
 //! Whether blue is what the proxy really runs.
 
 use crate::{Options, Side, rules};
-use cutover_types::{Category, Finding, code::Match};
+use cutover_types::{Finding, code::Match};
 
 /// Compares blue's build with the code on the chain, immutables and metadata aside.
 pub(crate) fn compare(blue: &Side<'_>, options: &Options) -> Vec<Finding> {
@@ -22,19 +22,7 @@ pub(crate) fn compare(blue: &Side<'_>, options: &Options) -> Vec<Finding> {
             ),
         ),
     };
-    vec![Finding {
-        rule: rule.id.to_owned(),
-        category: Category::Chain,
-        severity: rule.severity,
-        contract: blue.contract.unwrap_or(blue.reference).to_owned(),
-        label: None,
-        slot: None,
-        offset: None,
-        source: None,
-        message,
-        help: rule.help.to_owned(),
-        waived: None,
-    }]
+    vec![rule.finding(blue.contract.unwrap_or(blue.reference), message)]
 }
 
 #[cfg(test)]
@@ -42,7 +30,7 @@ mod tests {
     use super::*;
     use crate::{Live, check};
     use alloy_primitives::{Address, Bytes};
-    use cutover_types::{Severity, Verdict};
+    use cutover_types::{Category, Severity, Verdict};
 
     #[test]
     fn blue_that_does_not_run_blocks_and_other_metadata_does_not() {

@@ -1,6 +1,6 @@
 //! Every rule, with what it means and what to do about it.
 
-use cutover_types::{Category, Severity};
+use cutover_types::{Category, Finding, Severity};
 
 /// A rule of `check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,27 @@ pub struct Rule {
     pub summary: &'static str,
     /// What to do.
     pub help: &'static str,
+}
+
+impl Rule {
+    /// A finding of this rule about a contract, `Source.sol:Contract`.
+    pub(crate) fn finding(&self, contract: &str, message: String) -> Finding {
+        Finding {
+            rule: self.id.to_owned(),
+            category: self.category,
+            severity: self.severity,
+            contract: contract.to_owned(),
+            label: None,
+            slot: None,
+            offset: None,
+            source: None,
+            message,
+            help: self.help.to_owned(),
+            spans: Vec::new(),
+            damage: Vec::new(),
+            waived: None,
+        }
+    }
 }
 
 macro_rules! rules {

@@ -88,22 +88,11 @@ impl<'a> Subject<'a> {
             Some("") | None => node.tree["kind"].as_str().map(str::to_owned),
             Some(name) => Some(name.to_owned()),
         };
+        let contract = format!("{}:{}", owner.unit, name(owner.tree));
         Finding {
-            rule: rule.id.to_owned(),
-            category: rule.category,
-            severity: rule.severity,
-            contract: format!(
-                "{}:{}",
-                owner.unit,
-                owner.tree["name"].as_str().unwrap_or_default()
-            ),
             label,
-            slot: None,
-            offset: None,
             source: self.index.line(node.unit, tree),
-            message,
-            help: rule.help.to_owned(),
-            waived: None,
+            ..rule.finding(&contract, message)
         }
     }
 }

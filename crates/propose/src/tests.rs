@@ -133,6 +133,8 @@ impl World {
             blue: checked(BLUE),
             green: checked(GREEN),
             findings: vec![],
+            rollback: None,
+            mixed: None,
             layouts: Layouts::default(),
             not_checked: vec![],
         };

@@ -128,6 +128,8 @@ fn finding(rule: &str, severity: Severity) -> Finding {
         message: "`totalShares` was inserted before `owner`, which moves everything after it"
             .into(),
         help: "append new variables at the end, or take them from the gap".into(),
+        spans: Vec::new(),
+        damage: Vec::new(),
         waived: None,
     }
 }
@@ -157,6 +159,8 @@ fn check() -> CheckReport {
             finding("gap-shrunk", Severity::Note),
             finding("insert", Severity::Error),
         ],
+        rollback: None,
+        mixed: None,
         layouts: Layouts::default(),
         not_checked: vec!["assembly: storage written by number cannot be followed".into()],
     }

@@ -5,6 +5,7 @@ use crate::{
     file::Format,
     layout::{SourceLine, StorageItem},
 };
+use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
 /// Which family a rule belongs to.
@@ -69,6 +70,12 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub help: String,
+    /// The declarations it is about, the one that is wrong first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<Span>,
+    /// What the proxy's own storage shows of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
     /// Set when someone accepted it; then it does not block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<Waiver>,
@@ -79,6 +86,63 @@ impl Finding {
     pub fn blocks(&self) -> bool {
         self.severity == Severity::Error && self.waived.is_none()
     }
+}
+
+/// Which of the two contracts a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The live one.
+    Blue,
+    /// The candidate.
+    Green,
+}
+
+/// A piece of source that a finding points at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Whose source.
+    pub role: Role,
+    /// Source unit name.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u64,
+    /// First column, from 1, in characters.
+    pub column: u64,
+    /// Length on that line, in characters.
+    pub length: u64,
+    /// The line's text, bounded; empty when the source is not at hand.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What to see there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// A stored value that green reads differently.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damage {
+    /// The variable, with its keys: `balances[0x…]`.
+    pub variable: String,
+    /// Where it is stored.
+    pub slot: B256,
+    /// What blue reads there now.
+    pub blue: String,
+    /// What green would read in its place.
+    pub green: String,
+}
+
+/// The layout rules applied the other way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Direction {
+    /// The answer.
+    pub verdict: LayoutVerdict,
+    /// What was found; never blocks the way forward.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// What could not be told, and why.
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 /// The answer of `check`.
@@ -153,6 +217,12 @@ pub struct CheckReport {
     pub green: CheckedCode,
     /// What was found, layout first, by slot.
     pub findings: Vec<Finding>,
+    /// Whether blue can read what green wrote, which a rollback needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Direction>,
+    /// Whether both can run at once on the same storage, or talk to each other in a fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixed: Option<Direction>,
     /// Both layouts.
     pub layouts: Layouts,
     /// What was not looked at, and why.

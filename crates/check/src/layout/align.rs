@@ -243,25 +243,21 @@ impl Frame<'_> {
     }
 
     fn finding(&self, rule: &'static rules::Rule, item: &StorageItem, message: String) -> Finding {
+        let contract = if item.contract.is_empty() {
+            self.contract
+        } else {
+            &item.contract
+        };
+        let message = match self.scope {
+            Some(scope) => format!("{scope}: {message}"),
+            None => message,
+        };
         Finding {
-            rule: rule.id.to_owned(),
-            category: rule.category,
-            severity: rule.severity,
-            contract: if item.contract.is_empty() {
-                self.contract.to_owned()
-            } else {
-                item.contract.clone()
-            },
             label: Some(item.label.clone()),
             slot: Some(item.slot.clone()),
             offset: Some(item.offset),
             source: item.source.clone(),
-            message: match self.scope {
-                Some(scope) => format!("{scope}: {message}"),
-                None => message,
-            },
-            help: rule.help.to_owned(),
-            waived: None,
+            ..rule.finding(contract, message)
         }
     }
 }

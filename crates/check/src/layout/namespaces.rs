@@ -98,20 +98,10 @@ fn finding(
     members: &[StorageItem],
     message: String,
 ) -> Finding {
+    let contract = members.first().map_or("", |m| m.contract.as_str());
     Finding {
-        rule: rule.id.to_owned(),
-        category: rule.category,
-        severity: rule.severity,
-        contract: members
-            .first()
-            .map(|m| m.contract.clone())
-            .unwrap_or_default(),
         label: Some(id.to_owned()),
-        slot: None,
-        offset: None,
         source: members.first().and_then(|m| m.source.clone()),
-        message,
-        help: rule.help.to_owned(),
-        waived: None,
+        ..rule.finding(contract, message)
     }
 }

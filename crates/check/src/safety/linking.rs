@@ -12,17 +12,8 @@ const MAX_CODE: usize = 24_576;
 
 pub(super) fn inspect(green: &Side<'_>, options: &Options, outcome: &mut Outcome) {
     let finding = |rule: &rules::Rule, label: Option<String>, message: String| Finding {
-        rule: rule.id.to_owned(),
-        category: rule.category,
-        severity: rule.severity,
-        contract: green.contract.unwrap_or(green.reference).to_owned(),
         label,
-        slot: None,
-        offset: None,
-        source: None,
-        message,
-        help: rule.help.to_owned(),
-        waived: None,
+        ..rule.finding(green.contract.unwrap_or(green.reference), message)
     };
     let linking = rules::EXTERNAL_LIBRARY_LINKING;
     if !options.unsafe_allow.contains(linking.id) && !annotated(green, linking.id) {

@@ -259,6 +259,8 @@ impl Asked {
             blue: checked(&blue),
             green: checked(&green),
             findings: vec![],
+            rollback: None,
+            mixed: None,
             layouts: Layouts::default(),
             not_checked: vec![],
         };
