@@ -1,22 +1,22 @@
 //! Files other tools wrote: artifacts, build infos, bare code.
 
-use crate::{
-    ArtifactError, Code, LoadOptions, Need, bytecode, compile::not_found, files, output,
-    project::bounded,
-};
+use crate::{ArtifactError, Code, LoadOptions, Need, Shelf, bytecode, files, output};
 use cutover_types::{
     source::{SourceUnit, Sources},
     text::terminal,
 };
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 /// Reads an artifact of Foundry, Hardhat or truffle.
-pub(crate) fn artifact(path: &Path, options: &LoadOptions) -> Result<Code, ArtifactError> {
+pub(crate) fn artifact(
+    path: &Path,
+    options: &LoadOptions,
+    shelf: &Shelf,
+) -> Result<Code, ArtifactError> {
     let path = find(path, &options.root);
     let json = files::json(&path, "a contract artifact")?;
     if json["output"]["contracts"].is_object() {
@@ -50,7 +50,7 @@ pub(crate) fn artifact(path: &Path, options: &LoadOptions) -> Result<Code, Artif
     if let Some(linked) = hardhat_build_info(&path, options.need)?
         && let Some(name) = code.contract.clone()
     {
-        let mut whole = build_info(&linked, &name, options)?;
+        let mut whole = shelf.build_infos.load(&linked, &name, options)?;
         if whole.runtime.is_some() && whole.runtime != code.runtime && options.need.bytecode {
             return Err(ArtifactError::Stale {
                 reference: path.display().to_string(),
@@ -63,84 +63,6 @@ pub(crate) fn artifact(path: &Path, options: &LoadOptions) -> Result<Code, Artif
     let sources = sources(&json, &path, &options.root);
     output::complete(&mut code, &json["storageLayout"], sources, options.need);
     Ok(code)
-}
-
-/// Reads one contract of a build info, or of a bare compiler output.
-pub(crate) fn build_info(
-    path: &Path,
-    contract: &str,
-    options: &LoadOptions,
-) -> Result<Code, ArtifactError> {
-    let path = find(path, &options.root);
-    let json = files::json(&path, "a build info")?;
-    let output = if json["output"]["contracts"].is_object() {
-        &json["output"]
-    } else {
-        &json
-    };
-    let Some(units) = output["contracts"].as_object() else {
-        return Err(ArtifactError::Malformed {
-            path,
-            expected: "a build info",
-            detail:
-                "it has no compiler output: build with `forge build --build-info`, or use Hardhat's"
-                    .to_owned(),
-        });
-    };
-    let place = path.display().to_string();
-    let (wanted_unit, wanted) = match contract.rsplit_once(':') {
-        Some((unit, name)) => (Some(unit), name),
-        None => (None, contract),
-    };
-    let mut fitting = Vec::new();
-    for (unit, contracts) in units {
-        let has = contracts.get(wanted).is_some();
-        let ends = wanted_unit.is_none_or(|wanted| {
-            unit == wanted
-                || unit
-                    .strip_suffix(wanted)
-                    .is_some_and(|head| head.ends_with('/'))
-        });
-        if has && wanted_unit == Some(unit.as_str()) {
-            fitting = vec![unit];
-            break;
-        }
-        if has && ends {
-            fitting.push(unit);
-        }
-    }
-    let unit = match fitting.as_slice() {
-        [one] => *one,
-        [] => {
-            let names = units.iter().flat_map(|(unit, contracts)| {
-                let names = contracts.as_object().into_iter().flatten();
-                names.map(move |(name, _)| format!("{unit}:{name}"))
-            });
-            return Err(not_found(contract, &place, names));
-        }
-        several => {
-            return Err(ArtifactError::Ambiguous {
-                contract: terminal(contract, 120),
-                place,
-                candidates: bounded(several.iter().map(|unit| format!("{unit}:{wanted}"))),
-            });
-        }
-    };
-    let texts: BTreeMap<_, _> = json["input"]["sources"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, source)| Some((name.clone(), source["content"].as_str()?.to_owned())))
-        .collect();
-    let version = json["solcLongVersion"]
-        .as_str()
-        .or_else(|| json["solcVersion"].as_str());
-    let compiled = output::Compiled {
-        output,
-        texts: &texts,
-        version: version.map(|version| terminal(version, 80)),
-    };
-    compiled.code(unit, wanted, options.need)
 }
 
 /// Reads runtime code, hex or binary.
@@ -177,7 +99,8 @@ fn is_hex(text: &str) -> bool {
     digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn find(path: &Path, root: &Path) -> PathBuf {
+/// Relative to the root, or else to the working directory.
+pub(crate) fn find(path: &Path, root: &Path) -> PathBuf {
     let below = root.join(path);
     if below.is_file() {
         below
@@ -270,7 +193,9 @@ fn sources(json: &Value, path: &Path, root: &Path) -> Sources {
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .map(|text| Arc::from(text.as_str()));
-        sources.units.insert(unit, SourceUnit { text, ast });
+        sources
+            .units
+            .insert(unit, Arc::new(SourceUnit { text, ast }));
     }
     sources
 }

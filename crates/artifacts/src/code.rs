@@ -1,6 +1,6 @@
 //! A contract as loaded.
 
-use crate::{ArtifactError, Reference, artifact, compile, project::bounded};
+use crate::{ArtifactError, Reference, Shelf, artifact, compile, project::bounded};
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::Bytes;
 use cutover_types::{StorageLayout, source::Sources};
@@ -80,12 +80,27 @@ pub struct LoadOptions {
 /// # Errors
 /// When the file, the contract or the compiler is not there, or the source does not compile.
 pub fn load(reference: &Reference, options: &LoadOptions) -> Result<Code, ArtifactError> {
+    load_with(reference, options, &Shelf::default())
+}
+
+/// [`load`], using again what the shelf holds, and putting there what was read and compiled.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_with(
+    reference: &Reference,
+    options: &LoadOptions,
+    shelf: &Shelf,
+) -> Result<Code, ArtifactError> {
     let mut code = match reference {
         Reference::Source { unit, contract } => {
-            compile::source(unit, contract.as_deref(), options)?
+            compile::source(unit, contract.as_deref(), options, shelf)?
         }
-        Reference::Artifact(path) => artifact::artifact(path, options)?,
-        Reference::BuildInfo { file, contract } => artifact::build_info(file, contract, options)?,
+        Reference::Artifact(path) => artifact::artifact(path, options, shelf)?,
+        Reference::BuildInfo { file, contract } => {
+            let file = artifact::find(file, &options.root);
+            shelf.build_infos.load(&file, contract, options)?
+        }
         Reference::CodeFile(path) => artifact::code_file(path, options)?,
         Reference::Address(address) => return Err(ArtifactError::OnChain { address: *address }),
     };

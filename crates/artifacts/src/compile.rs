@@ -1,19 +1,24 @@
 //! Compiling one contract and what it imports, asking only for what is needed.
 
 use crate::{
-    ArtifactError, Code, LoadOptions, output,
+    ArtifactError, Code, LoadOptions, Shelf, output,
     project::{Closure, Project, bounded},
     scan, solc,
 };
-use cutover_types::text::terminal;
+use cutover_types::{
+    source::{SourceUnit, Sources},
+    text::terminal,
+};
 use foundry_compilers::solc::Solc;
 use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Compiles `unit:contract` in the project at the root.
 pub(crate) fn source(
     unit: &str,
     contract: Option<&str>,
     options: &LoadOptions,
+    _shelf: &Shelf,
 ) -> Result<Code, ArtifactError> {
     let project = Project::open(&options.root)?;
     let unit = project.locate(unit)?;
@@ -37,12 +42,12 @@ pub(crate) fn source(
     let bytes = solc
         .compile_output(&input)
         .map_err(|error| bad(error.to_string()))?;
-    let output: Value = serde_json::from_slice(&bytes)
+    let mut output: Value = serde_json::from_slice(&bytes)
         .map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
     refuse_errors(&unit, &solc, &closure, &output)?;
     let compiled = output::Compiled {
-        output: &output,
-        texts: &closure.texts,
+        contract: output::take(&mut output, &["contracts", &unit, &contract]),
+        sources: sources(&mut output, closure.texts),
         version: Some(solc.version.to_string()),
     };
     let mut code = compiled.code(&unit, &contract, options.need)?;
@@ -213,6 +218,21 @@ fn libraries(project: &Project) -> Option<Value> {
             .insert(name.to_owned(), json!(address));
     }
     Some(Value::Object(found))
+}
+
+/// The syntax trees with the texts they were made from.
+fn sources(output: &mut Value, mut texts: BTreeMap<String, String>) -> Sources {
+    let mut sources = Sources::default();
+    let units = output.get_mut("sources").and_then(Value::as_object_mut);
+    for (name, unit) in units.into_iter().flatten() {
+        let ast = output::take(unit, &["ast"]);
+        if ast.is_object() {
+            let text = texts.remove(name).map(Arc::from);
+            let unit = Arc::new(SourceUnit { text, ast });
+            sources.units.insert(name.clone(), unit);
+        }
+    }
+    sources
 }
 
 fn refuse_errors(

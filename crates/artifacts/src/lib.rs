@@ -5,6 +5,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod artifact;
+mod blocks;
+mod build_index;
+mod build_info;
 mod bytecode;
 mod code;
 mod compile;
@@ -19,11 +22,14 @@ mod placement;
 mod project;
 mod reference;
 mod scan;
+mod shelf;
+mod skim;
 mod solc;
 
-pub use code::{Code, LoadOptions, Need, load};
+pub use code::{Code, LoadOptions, Need, load, load_with};
 pub use cutover_types::source::{SourceUnit, Sources};
 pub use error::ArtifactError;
 pub use git::{Revision, revision};
 pub use reference::Reference;
+pub use shelf::Shelf;
 pub use solc::{Compiler, compilers};

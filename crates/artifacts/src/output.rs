@@ -1,60 +1,58 @@
-//! Reading a compiler's output, from the compiler or from a build info.
+//! Reading what a compiler said of a contract, just now or in a build info.
 
 use crate::{ArtifactError, Code, Need, bytecode, compile::not_found, join, placement};
+use alloy_json_abi::JsonAbi;
 use cutover_types::{
     StorageLayout,
-    source::{Index, Node, SourceUnit, Sources},
+    source::{Index, Node, Sources},
 };
+use serde::Deserialize;
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-/// A standard-JSON output with the texts it was made from.
-pub(crate) struct Compiled<'a> {
-    pub(crate) output: &'a Value,
-    pub(crate) texts: &'a BTreeMap<String, String>,
+/// What a compiler said of one contract.
+pub(crate) struct Compiled {
+    /// Its part of `contracts`.
+    pub(crate) contract: Value,
+    /// At least the units the contract's own unit imports.
+    pub(crate) sources: Sources,
     pub(crate) version: Option<String>,
 }
 
-impl Compiled<'_> {
-    /// What it says of one contract.
-    pub(crate) fn code(&self, unit: &str, name: &str, need: Need) -> Result<Code, ArtifactError> {
-        let contract = &self.output["contracts"][unit][name];
+impl Compiled {
+    /// The same as a code.
+    pub(crate) fn code(self, unit: &str, name: &str, need: Need) -> Result<Code, ArtifactError> {
+        let contract = &self.contract;
         if !contract.is_object() {
-            let names = self.output["contracts"][unit].as_object();
-            return Err(not_found(
-                name,
-                unit,
-                names.into_iter().flat_map(|map| map.keys().cloned()),
-            ));
+            return Err(not_found(name, unit, []));
         }
         let mut code = Code {
             contract: Some(format!("{unit}:{name}")),
-            compiler: self.version.clone(),
-            abi: serde_json::from_value(contract["abi"].clone()).ok(),
+            compiler: self.version,
+            abi: JsonAbi::deserialize(&contract["abi"]).ok(),
             ..Code::default()
         };
         if need.bytecode {
             let evm = &contract["evm"];
             bytecode::fill(&mut code, &evm["bytecode"], &evm["deployedBytecode"]);
         }
-        let sources = self.sources();
-        complete(&mut code, &contract["storageLayout"], sources, need);
+        complete(&mut code, &contract["storageLayout"], self.sources, need);
         Ok(code)
     }
+}
 
-    fn sources(&self) -> Sources {
-        let units = self.output["sources"].as_object().into_iter().flatten();
-        let units = units.filter(|(_, unit)| unit["ast"].is_object());
-        Sources {
-            units: units
-                .map(|(name, unit)| {
-                    let text = self.texts.get(name).map(|text| Arc::from(text.as_str()));
-                    let ast = unit["ast"].clone();
-                    (name.clone(), SourceUnit { text, ast })
-                })
-                .collect(),
-        }
-    }
+/// Takes the value at a path out of a tree that may have any shape; null when it is not there.
+pub(crate) fn take(tree: &mut Value, path: &[&str]) -> Value {
+    let found = path.iter().try_fold(tree, |tree, name| tree.get_mut(name));
+    found.map(Value::take).unwrap_or_default()
+}
+
+/// The units a unit imports itself.
+pub(crate) fn imports(ast: &Value) -> impl Iterator<Item = &str> {
+    let nodes = ast["nodes"].as_array().into_iter().flatten();
+    nodes
+        .filter(|node| node["nodeType"] == "ImportDirective")
+        .filter_map(|node| node["absolutePath"].as_str())
 }
 
 /// Adds layout and sources to a code whose contract is known.
@@ -92,7 +90,7 @@ fn read_layout(
 ) -> Result<StorageLayout, String> {
     let declared = linearized.map_or(0, |bases| join::state_variables(bases).len());
     if layout.is_object() {
-        let parsed: StorageLayout = serde_json::from_value(layout.clone())
+        let parsed: StorageLayout = StorageLayout::deserialize(layout)
             .map_err(|error| format!("the storage layout is malformed: {error}"))?;
         let listed = parsed.storage.len();
         if linearized.is_some() && listed != declared {
@@ -130,12 +128,8 @@ fn closed(sources: &Sources, contract: &str) -> Sources {
         if kept.units.contains_key(&name) {
             continue;
         }
-        for node in unit.ast["nodes"].as_array().into_iter().flatten() {
-            if node["nodeType"] == "ImportDirective" {
-                queue.extend(node["absolutePath"].as_str().map(str::to_owned));
-            }
-        }
-        kept.units.insert(name, unit.clone());
+        queue.extend(imports(&unit.ast).map(str::to_owned));
+        kept.units.insert(name, Arc::clone(unit));
     }
     kept
 }

@@ -23,8 +23,8 @@ pub struct SourceUnit {
 /// Source units of one compilation, by unit name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sources {
-    /// Units by name.
-    pub units: BTreeMap<String, SourceUnit>,
+    /// Units by name; shared, because their trees are large.
+    pub units: BTreeMap<String, Arc<SourceUnit>>,
 }
 
 /// A definition inside a syntax tree.

@@ -1,0 +1,213 @@
+//! Build infos: one contract out of a file of hundreds of megabytes.
+//!
+//! One pass keeps where every unit and contract is; only what belongs to the contract asked for,
+//! and to what its unit imports, is parsed.
+
+use crate::{
+    ArtifactError, Code, LoadOptions, build_index::BuildIndex, compile::not_found, output,
+    project::bounded,
+};
+use cutover_types::{
+    source::{SourceUnit, Sources},
+    text::terminal,
+};
+use serde_json::{Value, value::RawValue};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Build infos read so far: both sides of a check are often in one.
+#[derive(Debug, Default)]
+pub(crate) struct BuildInfos {
+    open: Mutex<HashMap<PathBuf, Arc<BuildInfo>>>,
+}
+
+#[derive(Debug)]
+struct BuildInfo {
+    index: BuildIndex,
+    /// Units parsed so far.
+    units: Mutex<BTreeMap<String, Arc<SourceUnit>>>,
+}
+
+impl BuildInfos {
+    /// Reads one contract of a build info, or of a bare compiler output.
+    pub(crate) fn load(
+        &self,
+        path: &Path,
+        contract: &str,
+        options: &LoadOptions,
+    ) -> Result<Code, ArtifactError> {
+        let info = self.open(path)?;
+        let (unit, name) = info.choose(contract)?;
+        let code = info
+            .compiled(&unit, &name)?
+            .code(&unit, &name, options.need)?;
+        if !info.index.is_current() {
+            return Err(ArtifactError::Stale {
+                reference: path.display().to_string(),
+                detail: "it changed while it was read".to_owned(),
+            });
+        }
+        Ok(code)
+    }
+
+    fn open(&self, path: &Path) -> Result<Arc<BuildInfo>, ArtifactError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = open.get(path)
+            && known.index.is_current()
+        {
+            return Ok(Arc::clone(known));
+        }
+        let info = Arc::new(BuildInfo {
+            index: BuildIndex::read(path)?,
+            units: Mutex::default(),
+        });
+        open.insert(path.to_owned(), Arc::clone(&info));
+        Ok(info)
+    }
+}
+
+impl BuildInfo {
+    /// The unit and the name that `contract`, qualified or not, means.
+    fn choose(&self, contract: &str) -> Result<(String, String), ArtifactError> {
+        let units = self.index.output().contracts.iter().flatten();
+        let (wanted_unit, wanted) = match contract.rsplit_once(':') {
+            Some((unit, name)) => (Some(unit), name),
+            None => (None, contract),
+        };
+        let mut fitting = Vec::new();
+        for (unit, contracts) in units.clone() {
+            let has = contracts.contains_key(wanted);
+            let ends = wanted_unit.is_none_or(|wanted| {
+                unit == wanted
+                    || unit
+                        .strip_suffix(wanted)
+                        .is_some_and(|head| head.ends_with('/'))
+            });
+            if has && wanted_unit == Some(unit.as_str()) {
+                fitting = vec![unit];
+                break;
+            }
+            if has && ends {
+                fitting.push(unit);
+            }
+        }
+        let place = self.index.path().display().to_string();
+        match fitting.as_slice() {
+            [one] => Ok(((*one).clone(), wanted.to_owned())),
+            [] => {
+                let names = units.flat_map(|(unit, contracts)| {
+                    contracts.keys().map(move |name| format!("{unit}:{name}"))
+                });
+                Err(not_found(contract, &place, names))
+            }
+            several => Err(ArtifactError::Ambiguous {
+                contract: terminal(contract, 120),
+                place,
+                candidates: bounded(several.iter().map(|unit| format!("{unit}:{wanted}"))),
+            }),
+        }
+    }
+
+    fn compiled(&self, unit: &str, name: &str) -> Result<output::Compiled, ArtifactError> {
+        let index = &self.index;
+        let contracts = index.output().contracts.as_ref();
+        let contract = contracts.and_then(|units| units.get(unit)?.get(name));
+        let contract = match contract {
+            Some(span) => trimmed(&index.bytes(span)?, TRIMMED_LEVELS)
+                .map_err(|error| index.malformed(&error))?,
+            None => Value::Null,
+        };
+        Ok(output::Compiled {
+            contract,
+            sources: self.sources(unit)?,
+            version: index.version().map(|version| terminal(&version, 80)),
+        })
+    }
+
+    /// The unit and everything it imports, as far as their trees are there.
+    fn sources(&self, unit: &str) -> Result<Sources, ArtifactError> {
+        let mut known = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = Sources::default();
+        let mut queue = vec![unit.to_owned()];
+        while let Some(name) = queue.pop() {
+            if sources.units.contains_key(&name) {
+                continue;
+            }
+            let unit = match known.get(&name) {
+                Some(unit) => Arc::clone(unit),
+                None => match self.unit(&name)? {
+                    Some(unit) => Arc::new(unit),
+                    None => continue,
+                },
+            };
+            known.insert(name.clone(), Arc::clone(&unit));
+            queue.extend(output::imports(&unit.ast).map(str::to_owned));
+            sources.units.insert(name, unit);
+        }
+        Ok(sources)
+    }
+
+    fn unit(&self, name: &str) -> Result<Option<SourceUnit>, ArtifactError> {
+        let index = &self.index;
+        let Some(span) = index.output().sources.get(name) else {
+            return Ok(None);
+        };
+        let mut unit: Value =
+            serde_json::from_slice(&index.bytes(span)?).map_err(|error| index.malformed(&error))?;
+        let ast = output::take(&mut unit, &["ast"]);
+        if !ast.is_object() {
+            return Ok(None);
+        }
+        let text = index.text(name)?.map(Arc::from);
+        Ok(Some(SourceUnit { text, ast }))
+    }
+}
+
+/// `contract.evm.bytecode` is the innermost object whose members are chosen by name.
+const TRIMMED_LEVELS: usize = 2;
+
+/// What a contract's output holds that nobody asks for and that is larger than all the rest.
+const UNUSED: [&str; 13] = [
+    "assembly",
+    "devdoc",
+    "functionDebugData",
+    "gasEstimates",
+    "generatedSources",
+    "ir",
+    "irAst",
+    "irOptimized",
+    "irOptimizedAst",
+    "legacyAssembly",
+    "opcodes",
+    "sourceMap",
+    "userdoc",
+];
+
+/// A contract's output without what nobody asks for.
+fn trimmed(bytes: &[u8], levels: usize) -> serde_json::Result<Value> {
+    let members: Option<BTreeMap<String, &RawValue>> = match bytes.first() {
+        Some(b'{') => Some(serde_json::from_slice(bytes)?),
+        _ => None,
+    };
+    let Some(members) = members else {
+        return serde_json::from_slice(bytes);
+    };
+    let mut kept = serde_json::Map::new();
+    for (name, value) in members {
+        if UNUSED.contains(&name.as_str()) {
+            continue;
+        }
+        let inner = levels > 0 && matches!(name.as_str(), "evm" | "bytecode" | "deployedBytecode");
+        let bytes = value.get().as_bytes();
+        let value = if inner {
+            trimmed(bytes, levels - 1)?
+        } else {
+            serde_json::from_slice(bytes)?
+        };
+        kept.insert(name, value);
+    }
+    Ok(Value::Object(kept))
+}
