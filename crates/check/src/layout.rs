@@ -4,7 +4,7 @@ mod align;
 mod gaps;
 mod kinds;
 mod namespaces;
-mod place;
+pub(crate) mod place;
 
 use crate::{Options, Side};
 use cutover_types::{Finding, StorageLayout};

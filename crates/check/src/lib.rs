@@ -10,6 +10,7 @@ mod layout;
 mod live;
 mod rules;
 mod safety;
+mod spans;
 mod waivers;
 
 pub use input::{Kind, Live, Options, Side, WaiverRule};
@@ -28,6 +29,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     findings.extend(safety.findings);
     findings.extend(live::compare(blue, options));
     waivers::apply(&mut findings, options);
+    spans::fill(&mut findings, blue, green);
     findings.sort_by_key(order);
 
     let blocks = |category| {

@@ -7,9 +7,10 @@ mod opcodes;
 mod stored_functions;
 mod upgrade_function;
 
-use crate::{Options, Side, rules::Rule};
+use crate::{Options, Side, rules::Rule, spans};
 use cutover_types::{
     Finding,
+    check::Role,
     source::{Index, Node, allows},
 };
 use serde_json::Value;
@@ -89,9 +90,14 @@ impl<'a> Subject<'a> {
             Some(name) => Some(name.to_owned()),
         };
         let contract = format!("{}:{}", owner.unit, name(owner.tree));
+        let place = self.index.span(node.unit, tree);
         Finding {
             label,
             source: self.index.line(node.unit, tree),
+            spans: place
+                .map(|place| spans::at(Role::Green, place, String::new()))
+                .into_iter()
+                .collect(),
             ..rule.finding(&contract, message)
         }
     }

@@ -12,6 +12,7 @@ pub(crate) fn apply(findings: &mut Vec<Finding>, options: &Options) {
             finding.waived = Some(Waiver {
                 by: rule.by.clone(),
                 reason: rule.reason.clone(),
+                expires: rule.expires.clone(),
             });
         } else if let Some(rule) = fitting.next() {
             late.push(expired(finding, rule));

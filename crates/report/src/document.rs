@@ -1,5 +1,7 @@
 //! What a report says, before it has a form.
 
+use cutover_types::check;
+
 /// What a piece of text means; a form decides how that looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
@@ -125,8 +127,17 @@ pub enum Block {
         message: String,
         /// `src/Vault.sol:12`.
         place: Option<String>,
-        /// Further lines: what, where, who accepted it.
+        /// Source it points at, the place that is wrong first.
+        spans: Vec<check::Span>,
+        /// Further lines: what, where, what to do.
         notes: Vec<(String, String)>,
+    },
+    /// Text whose columns matter: code, a map.
+    Verbatim {
+        /// What it is.
+        title: String,
+        /// Its lines.
+        text: String,
     },
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     document::{Block, Document, Line, Tone, Tree},
-    terminal::LIMIT,
+    snippet::Finding,
+    terminal::{LIMIT, Style},
 };
 use cutover_types::text;
 use std::fmt::Write as _;
@@ -20,7 +21,8 @@ code{background:var(--code);padding:.1em .3em;border-radius:3px}.hex{background:
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.5rem 0}dt{color:var(--dim)}dd{margin:0;min-width:0}
 table{border-collapse:collapse;display:block;overflow-x:auto}th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:500}.n{text-align:right;font-variant-numeric:tabular-nums}ul,ol{padding-left:1.4rem;margin:.5rem 0}
-.finding{margin:.75rem 0}@media(max-width:40rem){dl{grid-template-columns:1fr}dt{margin-top:.5rem}}@media print{body{max-width:none;padding:0}}
+.finding{margin:.75rem 0}pre{font:.85em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--code);color:var(--ink);padding:.75rem;border-radius:6px;overflow-x:auto}\
+pre.finding{border-left:.3rem solid var(--dim);font-weight:400;color:var(--ink)}pre.bad{border-color:var(--bad)}pre.warn{border-color:var(--warn)}@media(max-width:40rem){dl{grid-template-columns:1fr}dt{margin-top:.5rem}}@media print{body{max-width:none;padding:0}}
 ";
 
 impl Document {
@@ -111,12 +113,37 @@ fn write_block(out: &mut String, block: &Block) {
             "<div class=\"hex\">{}</div>",
             text::html(hex, usize::MAX)
         ),
+        Block::Verbatim { title, text } => {
+            let title = text::html(title, LIMIT);
+            let _ = writeln!(out, "<details open><summary>{title}</summary>");
+            let _ = writeln!(out, "<pre>{}</pre>", verbatim(text));
+            writeln!(out, "</details>")
+        }
+        Block::Finding {
+            tone,
+            head,
+            message,
+            spans,
+            notes,
+            ..
+        } if !spans.is_empty() => {
+            let drawn = Finding {
+                tone: *tone,
+                head,
+                message,
+                spans,
+                notes,
+            };
+            let drawn = verbatim(&drawn.draw(Style::default()));
+            writeln!(out, "<pre class=\"finding {}\">{drawn}</pre>", class(*tone))
+        }
         Block::Finding {
             tone,
             head,
             message,
             place,
             notes,
+            ..
         } => {
             let head = text::html(head, LIMIT);
             let message = text::html(message, LIMIT);
@@ -135,6 +162,12 @@ fn write_block(out: &mut String, block: &Block) {
             writeln!(out, "</div>")
         }
     };
+}
+
+/// Lines as they are.
+fn verbatim(shown: &str) -> String {
+    let lines: Vec<_> = shown.lines().map(|line| text::html(line, LIMIT)).collect();
+    lines.join("\n")
 }
 
 fn write_tree(out: &mut String, tree: &Tree, depth: usize) {

@@ -7,6 +7,8 @@
 
 mod brief;
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod deployment;
 mod doctor;
 mod document;
@@ -19,6 +21,7 @@ mod proposal;
 mod recording;
 mod replay;
 mod rollout;
+mod snippet;
 mod terminal;
 mod verify;
 

@@ -2,7 +2,8 @@
 
 use crate::{
     document::{Block, Document, Line, Span, Tone, Tree},
-    terminal::LIMIT,
+    snippet::Finding,
+    terminal::{LIMIT, Style},
 };
 use cutover_types::text;
 use std::fmt::Write as _;
@@ -72,6 +73,30 @@ fn write_block(out: &mut String, block: &Block) {
             Ok(())
         }
         Block::Hex(hex) => writeln!(out, "{}", code(hex, usize::MAX)),
+        Block::Verbatim { title, text } => {
+            let summary = text::html(title, LIMIT);
+            let _ = writeln!(out, "<details><summary>{summary}</summary>\n");
+            fence(out, text);
+            writeln!(out, "\n</details>")
+        }
+        Block::Finding {
+            tone,
+            head,
+            message,
+            spans,
+            notes,
+            ..
+        } if !spans.is_empty() => {
+            let drawn = Finding {
+                tone: *tone,
+                head,
+                message,
+                spans,
+                notes,
+            };
+            fence(out, &drawn.draw(Style::default()));
+            Ok(())
+        }
         Block::Finding {
             head,
             message,
@@ -90,6 +115,22 @@ fn write_block(out: &mut String, block: &Block) {
             Ok(())
         }
     };
+}
+
+/// Text as it is, behind a fence that none of its lines can close.
+fn fence(out: &mut String, shown: &str) {
+    let longest = shown
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let fence = "`".repeat((longest + 1).max(3));
+    let _ = writeln!(out, "{fence}text");
+    for line in shown.lines() {
+        let line = text::terminal(line, LIMIT);
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    let _ = writeln!(out, "{fence}");
 }
 
 fn write_tree(out: &mut String, tree: &Tree, depth: usize) {

@@ -37,13 +37,7 @@ pub fn signers_document(
     page.blocks.push(replay::summary(&replay.summary));
     page.heading("Storage layout and upgrade safety");
     page.blocks.push(check::verdict(check));
-    let waived = check.findings.iter().filter_map(|finding| {
-        let waiver = finding.waived.as_ref()?;
-        Some(Line::from(format!(
-            "{}: {} — accepted by {}: {}",
-            finding.rule, finding.message, waiver.by, waiver.reason
-        )))
-    });
+    let waived = check.findings.iter().filter_map(check::accepted);
     page.section("Waived findings", waived.collect());
     page.heading("Rollback");
     page.paragraph(replay::rollback(&replay.rollback));

@@ -281,6 +281,7 @@ fn shown(transaction: &TransactionReport, like_it: u64) -> Block {
             transaction.index,
             selector.unwrap_or_default()
         )),
+        spans: Vec::new(),
         notes,
     }
 }

@@ -1,6 +1,9 @@
 //! A document on a terminal.
 
-use crate::document::{Block, Document, Line, Tone, Tree};
+use crate::{
+    document::{Block, Document, Line, Tone, Tree},
+    snippet::Finding,
+};
 use cutover_types::text;
 use std::fmt::Write as _;
 
@@ -166,13 +169,34 @@ fn write_block(out: &mut String, block: &Block, style: Style) {
                 let _ = writeln!(out, "  {}", row.iter().collect::<String>());
             }
         }
+        Block::Verbatim { title, text } => {
+            if !title.is_empty() {
+                let title = text::terminal(title, LIMIT);
+                let _ = writeln!(out, "{}", style.paint(Tone::Strong, &title));
+            }
+            for line in text.lines() {
+                let _ = writeln!(out, "{}", text::terminal(line, LIMIT));
+            }
+        }
         Block::Finding {
             tone,
             head,
             message,
             place,
+            spans,
             notes,
         } => {
+            if !spans.is_empty() {
+                let finding = Finding {
+                    tone: *tone,
+                    head,
+                    message,
+                    spans,
+                    notes,
+                };
+                out.push_str(&finding.draw(style));
+                return;
+            }
             let head = Line::of(*tone, head.clone())
                 .and(Tone::Strong, ": ")
                 .and(Tone::Strong, message.clone());

@@ -139,6 +139,7 @@ fn check() -> CheckReport {
     waived.waived = Some(Waiver {
         by: "alice".into(),
         reason: "same meaning".into(),
+        expires: Some("2027-01-31".into()),
     });
     let checked = |byte| CheckedCode {
         reference: "src/Vault.sol:Vault".into(),

@@ -41,6 +41,9 @@ pub struct Waiver {
     pub by: String,
     /// Why.
     pub reason: String,
+    /// The last day it counts, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 /// One finding.

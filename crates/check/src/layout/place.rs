@@ -5,14 +5,14 @@ use cutover_types::{StorageItem, TypeInfo};
 
 /// Bytes from the start of the frame: `slot * 32 + offset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Range {
-    pub(super) start: U512,
-    pub(super) end: U512,
+pub(crate) struct Range {
+    pub(crate) start: U512,
+    pub(crate) end: U512,
 }
 
 impl Range {
     /// The range of an item. `None` when its numbers are no numbers.
-    pub(super) fn of(item: &StorageItem, info: Option<&TypeInfo>) -> Option<Self> {
+    pub(crate) fn of(item: &StorageItem, info: Option<&TypeInfo>) -> Option<Self> {
         let slot: U256 = item.slot.parse().ok()?;
         if item.offset > 31 {
             return None;
@@ -37,7 +37,7 @@ pub(super) fn size(info: &TypeInfo) -> Option<U512> {
 }
 
 /// `slot 3` or `slot 3, offset 20`.
-pub(super) fn shown(item: &StorageItem) -> String {
+pub(crate) fn shown(item: &StorageItem) -> String {
     if item.offset == 0 {
         format!("slot {}", item.slot)
     } else {

@@ -1,7 +1,9 @@
 //! Source units and the compiler's syntax trees of them.
 
+mod excerpt;
 mod reach;
 
+pub use excerpt::Excerpt;
 pub use reach::{Reached, allows, dispatch, reachable};
 
 use crate::layout::SourceLine;
