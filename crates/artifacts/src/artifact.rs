@@ -1,6 +1,6 @@
 //! Files other tools wrote: artifacts, build infos, bare code.
 
-use crate::{ArtifactError, Code, LoadOptions, Need, Shelf, bytecode, files, output};
+use crate::{ArtifactError, Code, LoadOptions, Need, Shelf, bytecode, files, output, settings};
 use cutover_types::{
     source::{SourceUnit, Sources},
     text::terminal,
@@ -43,6 +43,7 @@ pub(crate) fn artifact(
         abi: serde_json::from_value(json["abi"].clone()).ok(),
         ..Code::default()
     };
+    settings::fill(&mut code, &metadata, &Value::Null);
     if options.need.bytecode {
         let (creation, runtime) = (part(&json, "bytecode"), part(&json, "deployedBytecode"));
         bytecode::fill(&mut code, &creation, &runtime);
@@ -126,13 +127,9 @@ fn part(json: &Value, name: &str) -> Value {
 }
 
 fn metadata(json: &Value) -> Value {
-    match &json["metadata"] {
-        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
-        Value::Object(_) => json["metadata"].clone(),
-        _ => json["rawMetadata"]
-            .as_str()
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default(),
+    match settings::parsed(&json["metadata"]) {
+        Value::Null => settings::parsed(&json["rawMetadata"]),
+        metadata => metadata,
     }
 }
 

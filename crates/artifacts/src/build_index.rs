@@ -46,8 +46,8 @@ struct Parts {
     bare: Output,
     /// `input.sources` by unit.
     texts: BTreeMap<String, Span>,
-    /// `solcVersion` and `solcLongVersion`.
-    versions: BTreeMap<String, Span>,
+    /// `solcVersion`, `solcLongVersion` and `input.settings`.
+    facts: BTreeMap<String, Span>,
 }
 
 /// A compiler's output.
@@ -128,10 +128,18 @@ impl BuildIndex {
         let files: Vec<_> = self.input.iter().chain([&self.output]).collect();
         ["solcLongVersion", "solcVersion"].iter().find_map(|name| {
             files.iter().find_map(|one| {
-                let value = one.parse(one.parts.versions.get(*name)?).ok()?;
+                let value = one.parse(one.parts.facts.get(*name)?).ok()?;
                 value.as_str().map(str::to_owned)
             })
         })
+    }
+
+    /// The settings of the compiler's input; null when they are not there.
+    pub(crate) fn settings(&self) -> Value {
+        let input = self.input.as_ref().unwrap_or(&self.output);
+        let span = input.parts.facts.get("settings");
+        span.and_then(|span| input.parse(span).ok())
+            .unwrap_or_default()
     }
 }
 
@@ -207,11 +215,15 @@ impl Parts {
             "contracts" | "sources" => self.bare.part(skim, &name, names),
             "input" => skim.object(|skim, name| match name.as_str() {
                 "sources" => spans(skim, &mut self.texts, names),
+                "settings" => {
+                    let span = skim.skip()?;
+                    once(&mut self.facts, name, span, names)
+                }
                 _ => skim.skip().map(drop),
             }),
             "solcVersion" | "solcLongVersion" => {
                 let span = skim.skip()?;
-                once(&mut self.versions, name, span, names)
+                once(&mut self.facts, name, span, names)
             }
             _ => skim.skip().map(drop),
         }

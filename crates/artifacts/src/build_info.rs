@@ -124,6 +124,7 @@ impl BuildInfo {
             contract,
             sources: self.sources(unit)?,
             version: index.version().map(|version| terminal(&version, 80)),
+            settings: index.settings(),
         })
     }
 

@@ -29,6 +29,10 @@ pub struct Code {
     pub compiler: Option<String>,
     /// The EVM version it was compiled for, when the settings name one.
     pub evm_version: Option<String>,
+    /// Whether it was compiled through the intermediate representation, when known.
+    pub via_ir: Option<bool>,
+    /// Whether the optimizer ran, when known.
+    pub optimizer: Option<bool>,
     /// Libraries the code still has to be linked with, `Source.sol:Library`.
     pub unlinked: Vec<String>,
     /// What was asked for and is not there, each with how to get it.

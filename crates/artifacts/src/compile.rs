@@ -49,6 +49,7 @@ pub(crate) fn source(
         contract: output::take(&mut output, &["contracts", &unit, &contract]),
         sources: sources(&mut output, closure.texts),
         version: Some(solc.version.to_string()),
+        settings: input["settings"].clone(),
     };
     let mut code = compiled.code(&unit, &contract, options.need)?;
     // Something that answers like a compiler but lays nothing out would let every upgrade pass.
@@ -134,7 +135,7 @@ fn input(
     contract: &str,
     options: &LoadOptions,
 ) -> Value {
-    let mut wanted = vec!["abi"];
+    let mut wanted = vec!["abi", "metadata"];
     if options.need.layout {
         wanted.push("storageLayout");
     }

@@ -22,6 +22,7 @@ mod placement;
 mod project;
 mod reference;
 mod scan;
+mod settings;
 mod shelf;
 mod skim;
 mod solc;

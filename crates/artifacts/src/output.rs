@@ -1,6 +1,6 @@
 //! Reading what a compiler said of a contract, just now or in a build info.
 
-use crate::{ArtifactError, Code, Need, bytecode, compile::not_found, join, placement};
+use crate::{ArtifactError, Code, Need, bytecode, compile::not_found, join, placement, settings};
 use alloy_json_abi::JsonAbi;
 use cutover_types::{
     StorageLayout,
@@ -17,6 +17,8 @@ pub(crate) struct Compiled {
     /// At least the units the contract's own unit imports.
     pub(crate) sources: Sources,
     pub(crate) version: Option<String>,
+    /// The settings of the compiler's input; null when it is not at hand.
+    pub(crate) settings: Value,
 }
 
 impl Compiled {
@@ -32,6 +34,7 @@ impl Compiled {
             abi: JsonAbi::deserialize(&contract["abi"]).ok(),
             ..Code::default()
         };
+        settings::fill(&mut code, &contract["metadata"], &self.settings);
         if need.bytecode {
             let evm = &contract["evm"];
             bytecode::fill(&mut code, &evm["bytecode"], &evm["deployedBytecode"]);
