@@ -2,7 +2,9 @@
 
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::{Address, Bytes};
-use cutover_types::{StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources};
+use cutover_types::{
+    Hardfork, StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::Range};
 
@@ -25,6 +27,12 @@ pub struct Side<'a> {
     pub compiler: Option<&'a str>,
     /// The EVM version it was compiled for, when the settings name one.
     pub evm_version: Option<&'a str>,
+    /// Whether it was compiled through the intermediate representation, when known.
+    pub via_ir: Option<bool>,
+    /// Whether the optimizer ran, when known.
+    pub optimizer: Option<bool>,
+    /// Its creation code, without constructor arguments.
+    pub creation: Option<&'a Bytes>,
     /// Where immutables sit in the runtime code.
     pub immutables: &'a [Range<usize>],
     /// Libraries its code is linked with or has to be.
@@ -104,6 +112,10 @@ pub struct Options {
     pub unsafe_allow: BTreeSet<String>,
     /// What the proxy really runs, when it was looked at.
     pub live: Option<Live>,
+    /// The proxy's own code, when it was looked at.
+    pub proxy_code: Option<Bytes>,
+    /// The rules of the chain the proxy is on, when known.
+    pub hardfork: Option<Hardfork>,
     /// Whether a rename without annotation is only a note.
     pub allow_renames: bool,
 }

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod input;
+mod interface;
 mod layout;
 mod live;
 mod rules;
@@ -28,6 +29,8 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     let mut findings = layout.findings;
     findings.extend(safety.findings);
     findings.extend(live::compare(blue, options));
+    let interface = interface::compare(blue, green, options);
+    findings.extend(interface.findings);
     waivers::apply(&mut findings, options);
     spans::fill(&mut findings, blue, green);
     findings.sort_by_key(order);
@@ -66,7 +69,8 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
             "rule `{rule}` was switched off on the command line"
         ));
     }
-    for why in safety.unknown.into_iter().chain(missing(blue, green)) {
+    let rest = missing(blue, green).into_iter().chain(interface.unchecked);
+    for why in safety.unknown.into_iter().chain(rest) {
         if !not_checked.contains(&why) {
             not_checked.push(why);
         }

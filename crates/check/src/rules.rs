@@ -116,6 +116,51 @@ rules! {
     OTHER_METADATA = "other-metadata", Chain, Note,
         "the code that runs is this build with other metadata: other comments, paths or settings that change no code",
         "nothing, if the sources are the ones you expect";
+    CREATION_CODE_TOO_LARGE = "creation-code-too-large", Safety, Error,
+        "the creation code is over the 49,152 bytes of EIP-3860",
+        "make it smaller: it cannot be deployed";
+    COMPILER_BUG = "compiler-bug", Safety, Warning,
+        "the compiler has a known bug, and the source has what triggers it",
+        "compile with a version that has the fix, or read the bug's page and make sure it does not apply";
+    COMPILER_CHANGED = "compiler-changed", Safety, Note,
+        "green was compiled another way than blue",
+        "test what the compiler's page of breaking changes names";
+    NEWER_EVM = "newer-evm", Chain, Warning,
+        "green's code needs a newer EVM than blue's",
+        "make sure every chain of the proxy has it, or compile with an older `evm_version`";
+    FUNCTION_REMOVED = "function-removed", Interface, Warning,
+        "a function of blue is not in green",
+        "keep it for the contracts that call it, even if it only reverts with a reason";
+    FUNCTION_CHANGED = "function-changed", Interface, Warning,
+        "a function kept its selector but callers see it differently",
+        "keep the return types, `view` and `payable`; give the new behaviour a new name";
+    SELECTOR_REUSED = "selector-reused", Interface, Error,
+        "another function answers to a selector of blue",
+        "rename the new function: the calls meant for the old one would run it";
+    SELECTOR_CLASH = "selector-clash", Interface, Error,
+        "the proxy has a function of its own with this selector",
+        "rename the function, or leave it out: the proxy answers before the implementation is asked";
+    EVENT_REMOVED = "event-removed", Interface, Warning,
+        "an event of blue is not in green",
+        "keep emitting it, or tell those who index it";
+    EVENT_CHANGED = "event-changed", Interface, Warning,
+        "an event's topics are not what they were",
+        "keep its parameters and what is indexed; declare a new event for the new form";
+    ERROR_REMOVED = "error-removed", Interface, Note,
+        "custom errors of blue are not in green",
+        "tell those who decode them";
+    ETHER_REFUSED = "ether-refused", Interface, Error,
+        "blue takes plain ether and green does not",
+        "keep `receive() external payable`, or waive this when nobody sends ether without data";
+    FALLBACK_CHANGED = "fallback-changed", Interface, Warning,
+        "calls that name no function of the interface end differently",
+        "keep the fallback function as it was";
+    INTERFACE_ID_REMOVED = "interface-id-removed", Interface, Warning,
+        "`supportsInterface` no longer answers true for an interface",
+        "keep answering true while the functions are there";
+    CONSTANT_CHANGED = "constant-changed", Interface, Note,
+        "a constant has another value",
+        "make sure that nothing stored, signed or deployed goes by the old value";
     WAIVER_EXPIRED = "waiver-expired", Safety, Warning,
         "a waiver that would have applied is past its date",
         "look at the finding again, then renew or remove the waiver";

@@ -70,6 +70,7 @@ fn a_sound_upgrade_passes_and_a_lost_base_does_not() {
         "{:#?}",
         report.findings
     );
+    assert_eq!(report.findings, []);
     assert_eq!(report.not_checked, Vec::<String>::new());
 
     let green = coin("ERC20Upgradeable, UUPSUpgradeable", |text| {
@@ -80,6 +81,7 @@ fn a_sound_upgrade_passes_and_a_lost_base_does_not() {
     let rules: Vec<_> = report
         .findings
         .iter()
+        .filter(|finding| finding.blocks())
         .map(|finding| finding.rule.as_str())
         .collect();
     assert_eq!(rules, ["delete-namespace"], "{:#?}", report.findings);

@@ -52,6 +52,22 @@ impl Hardfork {
         })
     }
 
+    /// All of them, oldest first.
+    pub const ALL: [Self; 6] = [
+        Self::London,
+        Self::Paris,
+        Self::Shanghai,
+        Self::Cancun,
+        Self::Prague,
+        Self::Osaka,
+    ];
+
+    /// The hardfork of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let same = |fork: &Self| fork.name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(same)
+    }
+
     /// The name anvil's `--hardfork` takes.
     pub fn name(self) -> &'static str {
         match self {

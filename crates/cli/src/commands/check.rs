@@ -5,11 +5,11 @@ use crate::{
     context::Context,
     exit::{Exit, OrStop, usage},
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, Bytes};
 use clap::{Args, ValueEnum};
 use cutover_artifacts::{Code, Need};
 use cutover_check::{Kind, Live, Options, Side, WaiverRule};
-use cutover_types::{Verdict, file::Inputs};
+use cutover_types::{Hardfork, Verdict, file::Inputs};
 use std::{collections::BTreeSet, path::PathBuf};
 
 /// Compare the storage of two implementations and look for unsafe code in the new one
@@ -49,6 +49,9 @@ pub(crate) struct Check {
     /// Hold blue against what this proxy really runs; needs a node
     #[arg(long, value_name = "PROXY")]
     live: Option<Address>,
+    /// The hardfork of the proxy's chain, such as `cancun`: green must not need a newer one
+    #[arg(long, value_name = "NAME", value_parser = hardfork)]
+    hardfork: Option<Hardfork>,
     /// Do not apply a safety rule; may be given several times. A waiver in cutover.toml says who and why
     #[arg(long, value_name = "RULE", num_args = 1..)]
     unsafe_allow: Vec<String>,
@@ -108,6 +111,7 @@ impl Check {
         .await?;
         drop(progress);
 
+        let (proxy_code, hardfork) = self.surroundings(context).await?;
         let options = Options {
             kind: self.kind.map(Kind::from),
             waivers: waivers(context),
@@ -115,6 +119,8 @@ impl Check {
             unsafe_allow: self.unsafe_allow.iter().cloned().collect::<BTreeSet<_>>(),
             allow_renames: self.allow_renames,
             live: self.live(context).await?,
+            proxy_code,
+            hardfork,
         };
         let report = cutover_check::check(&side(&blue), &side(&green), &options);
         let inputs = Inputs::from([
@@ -155,6 +161,35 @@ impl Check {
     }
 }
 
+impl Check {
+    /// The code of `--live`'s proxy and the rules of its chain.
+    async fn surroundings(
+        &self,
+        context: &Context,
+    ) -> eyre::Result<(Option<Bytes>, Option<Hardfork>)> {
+        let Some(proxy) = self.live else {
+            return Ok((None, self.hardfork));
+        };
+        let node = context.node().await?;
+        let code = code::code_at(&node, proxy).await?;
+        let mut hardfork = self.hardfork;
+        // Other chains have the opcodes of a hardfork without its header fields.
+        if hardfork.is_none() && node.chain_id().await.or_stop(Exit::Inconclusive, "")? == 1 {
+            let head = node.latest().await.or_stop(Exit::Inconclusive, "")?;
+            let (_, header) = node.header(head).await.or_stop(Exit::Inconclusive, "")?;
+            hardfork = Hardfork::of(1, &header);
+        }
+        Ok((Some(code), hardfork))
+    }
+}
+
+fn hardfork(text: &str) -> Result<Hardfork, String> {
+    Hardfork::named(text).ok_or_else(|| {
+        let names: Vec<_> = Hardfork::ALL.iter().map(|fork| fork.name()).collect();
+        format!("there are {}", names.join(", "))
+    })
+}
+
 fn side(code: &Code) -> Side<'_> {
     Side {
         reference: &code.reference,
@@ -165,6 +200,9 @@ fn side(code: &Code) -> Side<'_> {
         runtime: code.runtime.as_ref(),
         compiler: code.compiler.as_deref(),
         evm_version: code.evm_version.as_deref(),
+        via_ir: code.via_ir,
+        optimizer: code.optimizer,
+        creation: code.creation.as_ref(),
         immutables: &code.immutables,
         libraries: &code.unlinked,
         missing: &code.missing,
