@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod build;
 mod input;
 mod interface;
 mod layout;
@@ -29,6 +30,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     let mut findings = layout.findings;
     findings.extend(safety.findings);
     findings.extend(live::compare(blue, options));
+    findings.extend(build::compare(blue, green, options));
     let interface = interface::compare(blue, green, options);
     findings.extend(interface.findings);
     waivers::apply(&mut findings, options);

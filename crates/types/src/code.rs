@@ -65,7 +65,7 @@ fn masked(code: &[u8], immutables: &[(usize, usize)]) -> Option<Vec<u8>> {
 }
 
 /// `code` without solc's metadata: a CBOR map at the end, its length in the last two bytes.
-fn without_metadata(code: &[u8]) -> &[u8] {
+pub fn without_metadata(code: &[u8]) -> &[u8] {
     let Some((rest, length)) = code.split_last_chunk::<2>() else {
         return code;
     };
