@@ -1,242 +1,326 @@
-//! Constant expressions that name storage slots: literals, hashes, and arithmetic on them.
+//! Constant expressions that name storage slots: literals, hashes, arithmetic on them, and the
+//! functions that return or take such a value.
 
-use crate::namespaces::external;
-use alloy_primitives::{B256, U256, hex, keccak256};
-use cutover_types::source::{Index, Node, dispatch, kind, visit};
+mod solidity;
+
+use crate::{
+    functions::{Call, Definition, Functions, declaration, parameters, references},
+    words::{Datum, Type, convert, number},
+};
+use alloy_primitives::{B256, U256};
+use cutover_types::source::{Index, Node, id, kind, visit};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Expressions nested deeper than this are left alone.
-const MAX_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 48;
+/// A parameter is followed through this many callers, one above the other.
+const MAX_CHAIN: usize = 5;
+/// Steps for one expression, and for all of a contract: sources are not trusted to be sane.
+const STEPS: usize = 20_000;
+const STEPS_IN_ALL: usize = 1_000_000;
 
-/// The root slot ERC-7201 gives to an id.
-pub(crate) fn erc7201(id: &[u8]) -> B256 {
-    let inner = U256::from_be_bytes(keccak256(id).0).wrapping_sub(U256::from(1));
-    let root = U256::from_be_bytes(keccak256(inner.to_be_bytes::<32>()).0);
-    B256::from(root & !U256::from(0xff))
+/// Where a slot is, and the constant it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Root {
+    pub(crate) slot: B256,
+    pub(crate) constant: Option<String>,
 }
 
-/// Evaluates expressions inside one function.
+/// An expression of an assembly block.
+#[derive(Clone, Copy)]
+pub(crate) struct Yul<'a> {
+    pub(crate) block: &'a Value,
+    pub(crate) value: &'a Value,
+}
+
+/// What can name a slot.
+#[derive(Clone, Copy)]
+pub(crate) enum Expression<'a> {
+    Yul(Yul<'a>),
+    /// A variable, by the id of its declaration.
+    Variable(i64),
+}
+
+/// Evaluates expressions in the functions of one contract.
 pub(crate) struct Evaluator<'a, 'i> {
     index: &'i Index<'a>,
     linearized: &'i [Node<'a>],
-    function: Node<'a>,
+    functions: &'i Functions<'a>,
+    frames: Vec<Frame<'a>>,
+    constant: Option<i64>,
+    steps: usize,
+    left: usize,
 }
 
-enum Datum {
-    Word(U256),
-    Bytes(Vec<u8>),
+/// A function under evaluation. `caller` is the frame its arguments are in.
+struct Frame<'a> {
+    function: Node<'a>,
+    arguments: Vec<&'a Value>,
+    caller: Option<usize>,
 }
+
+/// Why there is no value.
+#[derive(Debug)]
+enum Stop {
+    Unknown,
+    /// It depends on a parameter of the outermost function.
+    Parameter,
+}
+
+type Evaluated<T> = Result<T, Stop>;
 
 impl<'a, 'i> Evaluator<'a, 'i> {
     pub(crate) fn new(
         index: &'i Index<'a>,
         linearized: &'i [Node<'a>],
-        function: Node<'a>,
+        functions: &'i Functions<'a>,
     ) -> Self {
         Self {
             index,
             linearized,
-            function,
+            functions,
+            frames: Vec::new(),
+            constant: None,
+            steps: 0,
+            left: STEPS_IN_ALL,
         }
     }
 
-    /// The value of a Yul expression in an assembly block.
-    pub(crate) fn assembly(&self, block: &Value, value: &Value) -> Option<B256> {
-        let word = match kind(value) {
-            "YulLiteral" => number(value["value"].as_str()?)?,
-            "YulIdentifier" => self.declared(external(block, value)?, 0)?,
-            _ => return None,
-        };
-        Some(B256::from(word))
-    }
-
-    /// The value of a constant, or of a local variable set once at its declaration.
-    fn declared(&self, id: i64, depth: usize) -> Option<U256> {
-        let tree = self.index.get(id)?.tree;
-        if tree["constant"] == true || tree["mutability"] == "constant" {
-            return self.word(&tree["value"], depth + 1);
-        }
-        if tree["stateVariable"] == true {
-            return None;
-        }
-        let mut initial = None;
-        let mut assigned = false;
-        visit(self.function.tree, &mut |node| match kind(node) {
-            "VariableDeclarationStatement"
-                if node["declarations"]
-                    .as_array()
-                    .is_some_and(|all| all.len() == 1 && all[0]["id"].as_i64() == Some(id)) =>
-            {
-                initial = Some(&node["initialValue"]);
-            }
-            "Assignment" | "UnaryOperation" => {
-                let target = [&node["leftHandSide"], &node["subExpression"]];
-                assigned |= target
-                    .iter()
-                    .any(|side| side["referencedDeclaration"].as_i64() == Some(id));
-            }
-            _ => {}
-        });
-        if assigned {
-            return None;
-        }
-        self.word(initial?, depth + 1)
-    }
-
-    fn word(&self, tree: &Value, depth: usize) -> Option<U256> {
-        match self.datum(tree, depth)? {
-            Datum::Word(word) => Some(word),
-            Datum::Bytes(bytes) if bytes.len() <= 32 => {
-                let mut word = [0; 32];
-                word[..bytes.len()].copy_from_slice(&bytes);
-                Some(U256::from_be_bytes(word))
-            }
-            Datum::Bytes(_) => None,
-        }
-    }
-
-    fn datum(&self, tree: &Value, depth: usize) -> Option<Datum> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        match kind(tree) {
-            "Literal" => match tree["kind"].as_str()? {
-                "number" => Some(Datum::Word(number(tree["value"].as_str()?)?)),
-                "string" | "hexString" | "unicodeString" => {
-                    Some(Datum::Bytes(hex::decode(tree["hexValue"].as_str()?).ok()?))
+    /// Every slot an expression of `function` can name, over all callers; `None` for "unknown".
+    pub(crate) fn roots(
+        &mut self,
+        function: Node<'a>,
+        expression: Expression<'a>,
+    ) -> BTreeSet<Option<Root>> {
+        self.steps = STEPS.min(self.left);
+        let given = self.steps;
+        let mut found = BTreeSet::new();
+        let mut chains: Vec<Vec<Call<'a>>> = vec![Vec::new()];
+        while let Some(chain) = chains.pop() {
+            let outermost = chain.last().map_or(function, |call| call.caller);
+            self.enter(function, &chain);
+            self.constant = None;
+            let top = self.frames.len() - 1;
+            let value = match expression {
+                Expression::Yul(yul) => self.yul(yul, top, 0),
+                Expression::Variable(id) => {
+                    let datum = self.variable(id, top, 0);
+                    datum.and_then(|datum| as_word(Some(datum)))
                 }
-                _ => None,
-            },
-            "Identifier" | "MemberAccess" => {
-                let id = tree["referencedDeclaration"].as_i64()?;
-                let target = self.index.get(id)?;
-                // A constant string has bytes, not a word.
-                if target.tree["constant"] == true || target.tree["mutability"] == "constant" {
-                    return self.datum(&target.tree["value"], depth + 1);
+            };
+            match value {
+                Ok(word) => {
+                    let constant = self.constant.and_then(|id| self.index.get(id));
+                    found.insert(Some(Root {
+                        slot: B256::from(word),
+                        constant: constant
+                            .and_then(|node| node.tree["name"].as_str().map(str::to_owned)),
+                    }));
                 }
-                self.declared(id, depth).map(Datum::Word)
-            }
-            "TupleExpression" => match tree["components"].as_array()?.as_slice() {
-                [one] => self.datum(one, depth + 1),
-                _ => None,
-            },
-            "UnaryOperation" if tree["operator"] == "~" => {
-                Some(Datum::Word(!self.word(&tree["subExpression"], depth + 1)?))
-            }
-            "BinaryOperation" => {
-                let left = self.word(&tree["leftExpression"], depth + 1)?;
-                let right = self.word(&tree["rightExpression"], depth + 1)?;
-                Some(Datum::Word(match tree["operator"].as_str()? {
-                    "-" => left.checked_sub(right)?,
-                    "+" => left.checked_add(right)?,
-                    "&" => left & right,
-                    "|" => left | right,
-                    "^" => left ^ right,
-                    _ => return None,
-                }))
-            }
-            "FunctionCall" => self.call(tree, depth),
-            _ => None,
-        }
-    }
-
-    fn call(&self, tree: &Value, depth: usize) -> Option<Datum> {
-        let arguments = tree["arguments"].as_array()?;
-        let callee = &tree["expression"];
-        if tree["kind"] == "typeConversion" {
-            return self.convert(tree, arguments.first()?, depth);
-        }
-        let name = callee["name"]
-            .as_str()
-            .or_else(|| callee["memberName"].as_str());
-        let user = callee["referencedDeclaration"]
-            .as_i64()
-            .and_then(|id| self.index.get(id))
-            .filter(|node| kind(node.tree) == "FunctionDefinition");
-        if let Some(function) = user {
-            return self.returned(function, arguments, depth);
-        }
-        match name? {
-            "keccak256" => {
-                let bytes = self.bytes(arguments.first()?, depth + 1)?;
-                Some(Datum::Word(U256::from_be_bytes(keccak256(bytes).0)))
-            }
-            "erc7201" => {
-                let id = self.bytes(arguments.first()?, depth + 1)?;
-                Some(Datum::Word(U256::from_be_bytes(erc7201(&id).0)))
-            }
-            "encode" if callee["expression"]["name"] == "abi" => {
-                let mut bytes = Vec::new();
-                for argument in arguments {
-                    // Dynamic data is encoded by reference: not a slot anybody computes.
-                    match self.datum(argument, depth + 1)? {
-                        Datum::Word(word) => bytes.extend(word.to_be_bytes::<32>()),
-                        Datum::Bytes(_) => return None,
+                Err(Stop::Unknown) => {
+                    found.insert(None);
+                }
+                Err(Stop::Parameter) => {
+                    let callers = self.functions.callers(id(outermost.tree));
+                    match callers {
+                        Some(calls) if !calls.is_empty() && chain.len() < MAX_CHAIN => {
+                            for call in calls {
+                                let mut longer = chain.clone();
+                                longer.push(call.clone());
+                                chains.push(longer);
+                            }
+                        }
+                        _ => {
+                            found.insert(None);
+                        }
                     }
                 }
-                Some(Datum::Bytes(bytes))
             }
-            "encodePacked" if callee["expression"]["name"] == "abi" => {
-                let mut bytes = Vec::new();
-                for argument in arguments {
-                    bytes.extend(self.bytes(argument, depth + 1)?);
+            if self.steps == 0 {
+                found.insert(None);
+                break;
+            }
+        }
+        self.left -= given - self.steps;
+        found
+    }
+
+    /// The value of an expression outside all functions.
+    pub(crate) fn constant(&mut self, tree: &'a Value) -> Option<U256> {
+        self.steps = STEPS.min(self.left);
+        self.frames.clear();
+        self.word(tree, usize::MAX, 0).ok()
+    }
+
+    fn enter(&mut self, function: Node<'a>, chain: &[Call<'a>]) {
+        self.frames.clear();
+        let outermost = chain.last().map_or(function, |call| call.caller);
+        self.frames.push(Frame {
+            function: outermost,
+            arguments: Vec::new(),
+            caller: None,
+        });
+        for (i, call) in chain.iter().enumerate().rev() {
+            let callee = match i {
+                0 => function,
+                i => chain[i - 1].caller,
+            };
+            self.frames.push(Frame {
+                function: callee,
+                arguments: call.arguments.clone(),
+                caller: Some(self.frames.len() - 1),
+            });
+        }
+    }
+
+    fn step(&mut self, depth: usize) -> Evaluated<()> {
+        if depth > MAX_DEPTH || self.steps == 0 {
+            return Err(Stop::Unknown);
+        }
+        self.steps -= 1;
+        Ok(())
+    }
+
+    fn yul(&mut self, yul: Yul<'a>, frame: usize, depth: usize) -> Evaluated<U256> {
+        self.step(depth)?;
+        let Yul { block, value } = yul;
+        match kind(value) {
+            "YulLiteral" => {
+                let text = value["value"].as_str().ok_or(Stop::Unknown)?;
+                match value["kind"].as_str() {
+                    Some("string") => {
+                        let text = Datum::Bytes(text.as_bytes().to_vec());
+                        as_word(convert(text, Type::Text, Type::Fixed(32)))
+                    }
+                    _ => number(text).ok_or(Stop::Unknown),
                 }
-                Some(Datum::Bytes(bytes))
             }
-            _ => None,
-        }
-    }
-
-    /// Only conversions between whole words keep every bit.
-    fn convert(&self, tree: &Value, argument: &Value, depth: usize) -> Option<Datum> {
-        match tree["typeDescriptions"]["typeString"].as_str()? {
-            "bytes memory" | "string memory" => self.bytes(argument, depth + 1).map(Datum::Bytes),
-            "bytes32" | "uint256" | "int256" => self.word(argument, depth + 1).map(Datum::Word),
-            _ => None,
-        }
-    }
-
-    /// What `keccak256` would hash: a string, or a word.
-    fn bytes(&self, tree: &Value, depth: usize) -> Option<Vec<u8>> {
-        match self.datum(tree, depth)? {
-            Datum::Bytes(bytes) => Some(bytes),
-            Datum::Word(word) => match tree["typeDescriptions"]["typeString"].as_str()? {
-                "bytes32" | "uint256" | "int256" => Some(word.to_be_bytes::<32>().to_vec()),
-                _ => None,
-            },
-        }
-    }
-
-    /// A function without arguments whose body is one `return`.
-    fn returned(&self, function: Node<'a>, arguments: &[Value], depth: usize) -> Option<Datum> {
-        let function = dispatch(self.linearized, function);
-        let body = function.tree["body"]["statements"].as_array()?;
-        match body.as_slice() {
-            [one] if arguments.is_empty() && kind(one) == "Return" => {
-                self.datum(&one["expression"], depth + 1)
+            "YulIdentifier" => {
+                let references = references(block);
+                // Looking through a block costs as much as it is long.
+                self.steps = self.steps.saturating_sub(references.len() / 8);
+                if let Some(id) = declaration(&references, value) {
+                    let datum = self.variable(id, frame, depth + 1)?;
+                    return as_word(Some(datum));
+                }
+                let (value, looked) = local(block, value["name"].as_str().unwrap_or_default());
+                self.steps = self.steps.saturating_sub(looked / 8);
+                let value = value.ok_or(Stop::Unknown)?;
+                self.yul(Yul { block, value }, frame, depth + 1)
             }
-            _ => None,
+            "YulFunctionCall" => {
+                let name = value["functionName"]["name"].as_str().unwrap_or_default();
+                let operator = match name {
+                    "add" | "sub" | "mul" | "and" | "or" | "xor" | "shl" | "shr" | "not" => name,
+                    _ => return Err(Stop::Unknown),
+                };
+                let mut words = Vec::new();
+                for value in value["arguments"].as_array().into_iter().flatten().take(2) {
+                    words.push(self.yul(Yul { block, value }, frame, depth + 1)?);
+                }
+                let by = |bits: U256| usize::try_from(bits).unwrap_or(256);
+                Ok(match (operator, words.as_slice()) {
+                    ("add", [a, b]) => a.wrapping_add(*b),
+                    ("sub", [a, b]) => a.wrapping_sub(*b),
+                    ("mul", [a, b]) => a.wrapping_mul(*b),
+                    ("and", [a, b]) => a & b,
+                    ("or", [a, b]) => a | b,
+                    ("xor", [a, b]) => a ^ b,
+                    ("shl", [a, b]) => b.wrapping_shl(by(*a)),
+                    ("shr", [a, b]) => b.wrapping_shr(by(*a)),
+                    ("not", [a]) => !a,
+                    _ => return Err(Stop::Unknown),
+                })
+            }
+            _ => Err(Stop::Unknown),
+        }
+    }
+
+    /// The value of a constant, a parameter, or a local variable that is set once.
+    fn variable(&mut self, variable: i64, frame: usize, depth: usize) -> Evaluated<Datum> {
+        self.step(depth)?;
+        let tree = self.index.get(variable).ok_or(Stop::Unknown)?.tree;
+        if tree["constant"] == true || tree["mutability"] == "constant" {
+            self.constant.get_or_insert(variable);
+            return self.typed(&tree["value"], tree, usize::MAX, depth);
+        }
+        let here = self.frames.get(frame).ok_or(Stop::Unknown)?;
+        if tree["stateVariable"] == true {
+            return Err(Stop::Unknown);
+        }
+        let place = parameters(here.function.tree)
+            .iter()
+            .position(|parameter| id(parameter) == variable);
+        match (place, self.functions.definition(variable)) {
+            (Some(place), None) => {
+                let caller = here.caller.ok_or(Stop::Parameter)?;
+                let argument = *here.arguments.get(place).ok_or(Stop::Unknown)?;
+                self.typed(argument, tree, caller, depth)
+            }
+            (None, Some(Definition::Solidity(value))) => self.typed(value, tree, frame, depth),
+            (None, Some(Definition::Yul(block, value))) => self
+                .yul(Yul { block, value }, frame, depth + 1)
+                .map(Datum::Word),
+            _ => Err(Stop::Unknown),
+        }
+    }
+
+    /// An expression's value as a variable holds it.
+    fn typed(
+        &mut self,
+        value: &'a Value,
+        variable: &'a Value,
+        frame: usize,
+        depth: usize,
+    ) -> Evaluated<Datum> {
+        let datum = self.datum(value, frame, depth + 1)?;
+        match (type_of(value), type_of(variable)) {
+            (Some(from), Some(to)) => convert(datum, from, to).ok_or(Stop::Unknown),
+            // User-defined value types keep their bits.
+            _ if type_name(value) == type_name(variable) => Ok(datum),
+            _ => Err(Stop::Unknown),
         }
     }
 }
 
-fn number(text: &str) -> Option<U256> {
-    let plain = text.replace('_', "");
-    match plain.strip_prefix("0x") {
-        Some(digits) => U256::from_str_radix(digits, 16).ok(),
-        None => U256::from_str_radix(&plain, 10).ok(),
+fn as_word(datum: Option<Datum>) -> Evaluated<U256> {
+    match datum {
+        Some(Datum::Word(word)) => Ok(word),
+        _ => Err(Stop::Unknown),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn type_name(tree: &Value) -> &str {
+    tree["typeDescriptions"]["typeString"]
+        .as_str()
+        .unwrap_or_default()
+}
 
-    #[test]
-    fn erc7201_example_of_the_standard() {
-        assert_eq!(
-            erc7201(b"example.main").to_string(),
-            "0x183a6125c38840424c4a85fa12bab2ab606c4b6d0e7cc73c0c06ba5300eab500"
-        );
+fn type_of(tree: &Value) -> Option<Type> {
+    Type::read(type_name(tree))
+}
+
+/// The value of a Yul variable that is declared once and never set again, and how many nodes were
+/// looked at.
+fn local<'a>(block: &'a Value, name: &str) -> (Option<&'a Value>, usize) {
+    let mut declared = Vec::new();
+    let (mut clear, mut looked) = (true, 0);
+    visit(&block["AST"], &mut |tree| {
+        looked += 1;
+        let names = match kind(tree) {
+            "YulVariableDeclaration" => &tree["variables"],
+            "YulAssignment" => &tree["variableNames"],
+            _ => return,
+        };
+        let names = names.as_array().map_or(&[][..], Vec::as_slice);
+        if names.iter().any(|one| one["name"] == name) {
+            clear &= names.len() == 1 && kind(tree) == "YulVariableDeclaration";
+            declared.push(&tree["value"]);
+        }
+    });
+    match declared.as_slice() {
+        [value] if clear => (Some(*value), looked),
+        _ => (None, looked),
     }
 }

@@ -14,6 +14,7 @@ mod compile;
 mod error;
 mod evaluate;
 mod files;
+mod functions;
 mod git;
 mod join;
 mod namespaces;
@@ -26,6 +27,8 @@ mod settings;
 mod shelf;
 mod skim;
 mod solc;
+mod uses;
+mod words;
 
 pub use code::{Code, LoadOptions, Need, load, load_with};
 pub use cutover_types::source::{SourceUnit, Sources};

@@ -4,88 +4,158 @@
 //! annotation says where a namespace should be and the code where it is.
 
 use crate::{
-    evaluate::{Evaluator, erc7201},
     join::tag,
     placement::{Placer, members},
+    uses::{self, Roots, owner},
 };
 use alloy_primitives::B256;
 use cutover_types::{
     StorageLayout,
-    source::{Index, Node, documentation, kind, reachable, visit},
+    layout::{NamespaceStruct, erc7201},
+    source::{Index, Node, documentation, id, kind},
 };
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds the namespaces a contract declares or uses to its layout.
 pub(crate) fn add<'a>(layout: &mut StorageLayout, index: &Index<'a>, linearized: &[Node<'a>]) {
-    let used = used(index, linearized);
-    let mut placer = Placer::new(index);
-    let mut known = BTreeSet::new();
-    for (definition, id) in annotated(index, linearized, &used) {
-        let key = definition.tree["id"].as_i64().unwrap_or_default();
-        if !known.insert(key) {
-            continue;
-        }
-        if layout.namespaces.contains_key(&id) {
-            layout
-                .unplaced
-                .push(format!("namespace `{id}` is declared twice"));
-            continue;
-        }
-        let roots = used.get(&key);
-        match roots
-            .map(|roots| roots.iter().copied().collect::<Vec<_>>())
-            .as_deref()
-        {
-            // Declared but never used: it is where its id says.
-            None => {
-                if let Some(name) = id.strip_prefix("erc7201:") {
-                    layout
-                        .namespace_roots
-                        .insert(id.clone(), erc7201(name.as_bytes()));
-                }
+    let uses = uses::read(index, linearized);
+    let mut builder = Builder {
+        placer: Placer::new(index),
+        index,
+        layout,
+    };
+    // Structs without an annotation, by root; several can share one.
+    let mut bare: BTreeMap<B256, Vec<(Node<'a>, Option<String>)>> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for (definition, name) in annotated(index, linearized, &uses.structs) {
+        let key = id(definition.tree);
+        if named.insert(key) {
+            let others = builder.annotated(&definition, &name, uses.structs.get(&key));
+            for (root, constant) in others {
+                bare.entry(root).or_default().push((definition, constant));
             }
-            Some([Some(root)]) => {
-                layout.namespace_roots.insert(id.clone(), *root);
-            }
-            Some([None]) => {}
-            Some(_) => layout
-                .unplaced
-                .push(format!("namespace `{id}` is used at several root slots")),
         }
-        lay_out(&mut placer, layout, id, &definition);
     }
-    for (key, roots) in &used {
-        let Some(definition) = index.get(*key).filter(|_| !known.contains(key)) else {
+    let unnamed = uses.structs.iter().filter(|(key, _)| !named.contains(key));
+    for (key, roots) in unnamed.chain(&uses.pointers) {
+        let Some(definition) = index.get(*key) else {
             continue;
         };
         for root in roots.iter().flatten() {
-            let id = root.to_string();
-            if layout.namespaces.contains_key(&id) {
-                continue;
+            let place = bare.entry(root.slot).or_default();
+            if place.iter().all(|(known, _)| id(known.tree) != *key) {
+                place.push((definition, root.constant.clone()));
             }
-            layout.namespace_roots.insert(id.clone(), *root);
-            lay_out(&mut placer, layout, id, &definition);
         }
     }
-    for (id, info) in placer.types {
+    for (root, definitions) in bare {
+        let several = definitions.len() > 1;
+        for (definition, constant) in definitions {
+            let name = definition.tree["name"].as_str().unwrap_or_default();
+            let id = if several {
+                format!("{root} {name}")
+            } else {
+                root.to_string()
+            };
+            builder.layout.namespace_roots.insert(id.clone(), root);
+            builder.place(id, &definition, constant, false);
+        }
+    }
+    let types = builder.placer.types;
+    for (id, info) in types {
         layout.types.entry(id).or_insert(info);
     }
+    layout.slots = uses.words;
 }
 
-fn lay_out<'a>(
-    placer: &mut Placer<'a, '_>,
-    layout: &mut StorageLayout,
-    id: String,
-    definition: &Node<'a>,
-) {
-    match placer.place(&members(definition), 0) {
-        Ok((items, _)) => {
-            layout.namespaces.insert(id, items);
+struct Builder<'a, 'i> {
+    placer: Placer<'a, 'i>,
+    index: &'i Index<'a>,
+    layout: &'i mut StorageLayout,
+}
+
+impl<'a> Builder<'a, '_> {
+    /// Adds an annotated struct; returns the roots it is used at besides its own.
+    fn annotated(
+        &mut self,
+        definition: &Node<'a>,
+        name: &str,
+        used: Option<&Roots>,
+    ) -> Vec<(B256, Option<String>)> {
+        if self.layout.namespaces.contains_key(name) {
+            self.layout
+                .unplaced
+                .push(format!("namespace `{name}` is declared twice"));
+            return Vec::new();
         }
-        Err(why) => layout
-            .unplaced
-            .push(format!("namespace `{id}` could not be laid out: {why}")),
+        let meant = name
+            .strip_prefix("erc7201:")
+            .map(|name| erc7201(name.as_bytes()));
+        let unread = used.is_some_and(|roots| roots.contains(&None));
+        let mut found: BTreeMap<B256, Option<String>> = BTreeMap::new();
+        for root in used.into_iter().flatten().flatten() {
+            found.insert(root.slot, root.constant.clone());
+        }
+        let own = match (used, meant, found.len()) {
+            // Declared but never used: it is where its id says.
+            (None, meant, _) => meant,
+            (_, _, 1) if !unread => found.keys().next().copied(),
+            // The struct is also used elsewhere.
+            (_, Some(meant), _) if !unread && found.contains_key(&meant) => Some(meant),
+            (_, _, 0 | 1) => None,
+            _ => {
+                self.layout
+                    .unplaced
+                    .push(format!("namespace `{name}` is used at several root slots"));
+                None
+            }
+        };
+        let mut constant = None;
+        if let Some(root) = own {
+            constant = found.remove(&root).flatten();
+            self.layout.namespace_roots.insert(name.to_owned(), root);
+        }
+        self.place(name.to_owned(), definition, constant, true);
+        found.into_iter().collect()
+    }
+
+    fn place(
+        &mut self,
+        key: String,
+        definition: &Node<'a>,
+        constant: Option<String>,
+        annotated: bool,
+    ) {
+        let structure = kind(definition.tree) == "StructDefinition";
+        let declarations = if structure {
+            members(definition)
+        } else {
+            vec![*definition]
+        };
+        match self.placer.place(&declarations, 0) {
+            Ok((mut items, _)) => {
+                if !structure {
+                    // A pointer's name is nothing that is stored.
+                    items
+                        .iter_mut()
+                        .for_each(|item| "value".clone_into(&mut item.label));
+                }
+                let name = definition.tree["name"].as_str().unwrap_or_default();
+                let declared = NamespaceStruct {
+                    name: name.to_owned(),
+                    contract: owner(self.index, definition),
+                    annotated,
+                    constant,
+                    source: self.index.line(definition.unit, definition.tree),
+                };
+                self.layout.namespace_structs.insert(key.clone(), declared);
+                self.layout.namespaces.insert(key, items);
+            }
+            Err(why) => self
+                .layout
+                .unplaced
+                .push(format!("namespace `{key}` could not be laid out: {why}")),
+        }
     }
 }
 
@@ -93,7 +163,7 @@ fn lay_out<'a>(
 fn annotated<'a>(
     index: &Index<'a>,
     linearized: &[Node<'a>],
-    used: &BTreeMap<i64, BTreeSet<Option<B256>>>,
+    used: &BTreeMap<i64, Roots>,
 ) -> Vec<(Node<'a>, String)> {
     let mut found = Vec::new();
     for contract in linearized.iter().rev() {
@@ -118,68 +188,14 @@ fn annotated<'a>(
 
 /// The id after `@custom:storage-location`.
 fn location(index: &Index<'_>, definition: &Node<'_>) -> Option<String> {
-    let wanted = "@custom:storage-location";
+    let find = |text: &str| {
+        let value = tag(text, "@custom:storage-location")?;
+        value.split_whitespace().next().map(str::to_owned)
+    };
     let documented = documentation(definition.tree);
     if !documented.is_empty() {
-        return tag(documented, wanted);
+        return find(documented);
     }
     // Before solc 0.8.20 the tree has no documentation of structs: the comment above tells.
-    let comment = index.comment_above(definition.unit, definition.tree)?;
-    tag(&comment, wanted)
-}
-
-/// Structs that assembly places, each with its root slots; `None` is one that could not be read.
-fn used<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> BTreeMap<i64, BTreeSet<Option<B256>>> {
-    let mut found: BTreeMap<i64, BTreeSet<Option<B256>>> = BTreeMap::new();
-    for function in reachable(index, linearized, |_| true) {
-        let evaluator = Evaluator::new(index, linearized, function.node);
-        visit(function.node.tree, &mut |tree| {
-            if kind(tree) != "InlineAssembly" {
-                return;
-            }
-            for (pointer, value) in slot_assignments(tree) {
-                if let Some(definition) = struct_of(index, pointer) {
-                    let root = evaluator.assembly(tree, value);
-                    found.entry(definition).or_default().insert(root);
-                }
-            }
-        });
-    }
-    found
-}
-
-/// `x.slot := value` in an assembly block, with the declaration of `x`.
-fn slot_assignments(assembly: &Value) -> Vec<(i64, &Value)> {
-    let mut found = Vec::new();
-    visit(&assembly["AST"], &mut |tree| {
-        if kind(tree) != "YulAssignment" {
-            return;
-        }
-        for name in tree["variableNames"].as_array().into_iter().flatten() {
-            let text = name["name"].as_str().unwrap_or_default();
-            if text.ends_with(".slot") || text.ends_with("_slot") {
-                let declared = external(assembly, name);
-                found.extend(declared.map(|id| (id, &tree["value"])));
-            }
-        }
-    });
-    found
-}
-
-/// The Solidity declaration an identifier of an assembly block refers to.
-pub(crate) fn external(assembly: &Value, identifier: &Value) -> Option<i64> {
-    let references = assembly["externalReferences"].as_array()?;
-    references
-        .iter()
-        .find(|reference| reference["src"] == identifier["src"])?["declaration"]
-        .as_i64()
-}
-
-/// The struct a storage pointer points at.
-fn struct_of(index: &Index<'_>, pointer: i64) -> Option<i64> {
-    let name = &index.get(pointer)?.tree["typeName"];
-    let id = name["referencedDeclaration"]
-        .as_i64()
-        .or_else(|| name["pathNode"]["referencedDeclaration"].as_i64())?;
-    (kind(index.get(id)?.tree) == "StructDefinition").then_some(id)
+    find(&index.comment_above(definition.unit, definition.tree)?)
 }

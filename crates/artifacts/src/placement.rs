@@ -1,7 +1,7 @@
 //! Solidity's storage rules, for what solc does not lay out itself: namespaces, and contracts of
 //! compilers older than 0.5.13.
 
-use crate::join;
+use crate::{evaluate::Evaluator, functions::Functions, join};
 use alloy_primitives::U256;
 use cutover_types::{
     StorageItem, StorageLayout, TypeInfo,
@@ -18,19 +18,29 @@ pub(crate) fn contract(
     index: &Index<'_>,
     linearized: &[Node<'_>],
 ) -> Result<StorageLayout, String> {
-    if linearized
-        .first()
-        .is_some_and(|one| one.tree["storageLayout"].is_object())
-    {
-        return Err("the contract has a `layout at` base".to_owned());
-    }
     let mut placer = Placer::new(index);
-    let (storage, _) = placer.place(&join::state_variables(linearized), 0)?;
+    let (mut storage, _) = placer.place(&join::state_variables(linearized), 0)?;
+    let base = base_slot(index, linearized)?;
+    for item in storage.iter_mut().filter(|_| !base.is_zero()) {
+        let relative: U256 = item.slot.parse().unwrap_or_default();
+        item.slot = base.wrapping_add(relative).to_string();
+    }
     Ok(StorageLayout {
         storage,
         types: placer.types,
         ..StorageLayout::default()
     })
+}
+
+/// Where storage begins: what `layout at` says, or slot 0.
+fn base_slot(index: &Index<'_>, linearized: &[Node<'_>]) -> Result<U256, String> {
+    let specifier = linearized.first().map(|one| &one.tree["storageLayout"]);
+    let Some(specifier) = specifier.filter(|one| one.is_object()) else {
+        return Ok(U256::ZERO);
+    };
+    Evaluator::new(index, linearized, &Functions::default())
+        .constant(&specifier["baseSlotExpression"])
+        .ok_or_else(|| "the slot after `layout at` could not be worked out".to_owned())
 }
 
 /// Names of an enum's values.
@@ -201,7 +211,12 @@ impl<'a, 'i> Placer<'a, 'i> {
             }
             "EnumDefinition" => {
                 let values = names(node.tree);
-                let bytes = if values.len() > 256 { 2 } else { 1 };
+                // Before solc 0.8 an enum can have more than 256 values.
+                let bytes = match values.len() {
+                    0..=0x100 => 1,
+                    0x101..=0x1_0000 => 2,
+                    _ => 3,
+                };
                 let id = format!("t_enum({declared}){key}");
                 Ok(self.inplace(id, info("inplace", label(name), bytes), bytes))
             }

@@ -61,6 +61,23 @@ pub const ZOS_ADMIN_SLOT: B256 =
 pub const INITIALIZABLE_SLOT: B256 =
     b256!("f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00");
 
+/// Slots that proxies keep for themselves, with what they hold.
+pub const PROXY_SLOTS: [(B256, &str); 7] = [
+    (IMPLEMENTATION_SLOT, "the ERC-1967 implementation"),
+    (ADMIN_SLOT, "the ERC-1967 admin"),
+    (BEACON_SLOT, "the ERC-1967 beacon"),
+    (
+        b256!("4910fdfa16fed3260ed0e7147f7cc6da11a60208b5b9406d12a635614ffd9143"),
+        "the rollback flag of old UUPS proxies",
+    ),
+    (
+        b256!("c5f16f0fcc639fa48a6947836d9850f504798523bf8c9a3a87d5876cf622bcf7"),
+        "the ERC-1822 implementation",
+    ),
+    (ZOS_IMPLEMENTATION_SLOT, "the zos implementation"),
+    (ZOS_ADMIN_SLOT, "the zos admin"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +98,7 @@ mod tests {
             keccak256("org.zeppelinos.proxy.implementation")
         );
         assert_eq!(ZOS_ADMIN_SLOT, keccak256("org.zeppelinos.proxy.admin"));
+        assert_eq!(PROXY_SLOTS[3].0, minus_one("eip1967.proxy.rollback"));
+        assert_eq!(PROXY_SLOTS[4].0, keccak256("PROXIABLE"));
     }
 }

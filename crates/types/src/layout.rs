@@ -1,6 +1,6 @@
 //! Solidity storage layouts, in the shape of solc's `storageLayout` output.
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -80,15 +80,67 @@ pub struct StorageLayout {
     /// Types by id.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub types: BTreeMap<String, TypeInfo>,
-    /// ERC-7201 namespaces: id to members, slots relative to the namespace's root.
+    /// Structs with a root slot of their own: id to members, slots relative to the root. The id is
+    /// that of `@custom:storage-location`; without an annotation it is the root itself, `0x…`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub namespaces: BTreeMap<String, Vec<StorageItem>>,
     /// Root slots the code uses for namespaces, where the source shows them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub namespace_roots: BTreeMap<String, B256>,
+    /// Where the structs of [`StorageLayout::namespaces`] are declared, by the same ids.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub namespace_structs: BTreeMap<String, NamespaceStruct>,
+    /// Single words at constant slots: `sload`, `sstore`, `StorageSlot`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slots: BTreeMap<B256, SlotUse>,
     /// Namespaces that are there but could not be laid out, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<String>,
+}
+
+/// The declaration behind a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceStruct {
+    /// The struct's name.
+    pub name: String,
+    /// Where it is declared, `Source.sol:Contract`, or the file alone.
+    pub contract: String,
+    /// Whether `@custom:storage-location` names the namespace.
+    pub annotated: bool,
+    /// The constant its root slot is taken from, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant: Option<String>,
+    /// Where it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceLine>,
+}
+
+/// A word the code reads or writes at a constant slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotUse {
+    /// The constant that names it, when one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant: Option<String>,
+    /// Its type, `address`, where the code tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Whether the code writes it.
+    #[serde(default)]
+    pub written: bool,
+    /// Whose code, `Source.sol:Contract`.
+    pub contract: String,
+    /// Where it is used first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceLine>,
+}
+
+/// The root slot ERC-7201 gives to an id.
+pub fn erc7201(id: &[u8]) -> B256 {
+    let inner = U256::from_be_bytes(keccak256(id).0).wrapping_sub(U256::from(1));
+    let root = U256::from_be_bytes(keccak256(inner.to_be_bytes::<32>()).0);
+    B256::from(root & !U256::from(0xff))
 }
 
 /// solc writes `null` for the types of a contract without storage.
@@ -96,4 +148,15 @@ fn null_as_empty<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, TypeInfo>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn erc7201_example_of_the_standard() {
+        assert_eq!(
+            super::erc7201(b"example.main").to_string(),
+            "0x183a6125c38840424c4a85fa12bab2ab606c4b6d0e7cc73c0c06ba5300eab500"
+        );
+    }
 }

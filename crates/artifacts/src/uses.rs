@@ -1,0 +1,195 @@
+//! Where a contract's code places things at slots it computes itself: `x.slot := …`, `sload`,
+//! `sstore`, and OpenZeppelin's `StorageSlot`.
+
+use crate::{
+    evaluate::{Evaluator, Expression, Root, Yul},
+    functions::{Functions, declaration, references},
+};
+use alloy_primitives::B256;
+use cutover_types::{
+    layout::SlotUse,
+    source::{Index, Node, kind, visit},
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Root slots of one declaration; `None` is one that could not be read.
+pub(crate) type Roots = BTreeSet<Option<Root>>;
+
+/// What a contract's code places where.
+#[derive(Default)]
+pub(crate) struct Uses {
+    /// Structs, by the id of their definition.
+    pub(crate) structs: BTreeMap<i64, Roots>,
+    /// Mappings and arrays, by the id of the pointer that is placed.
+    pub(crate) pointers: BTreeMap<i64, Roots>,
+    /// Single words.
+    pub(crate) words: BTreeMap<B256, SlotUse>,
+}
+
+/// Reads the uses in all functions a contract can run.
+pub(crate) fn read<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Uses {
+    let functions = Functions::of(index, linearized);
+    let mut evaluator = Evaluator::new(index, linearized, &functions);
+    let mut uses = Uses::default();
+    for function in &functions.reached {
+        visit(function.tree, &mut |tree| {
+            if kind(tree) == "InlineAssembly" {
+                if tree["AST"].is_object() {
+                    uses.assembly(index, &mut evaluator, *function, tree);
+                } else {
+                    uses.text(index, &mut evaluator, *function, tree);
+                }
+            }
+        });
+    }
+    uses
+}
+
+impl Uses {
+    fn assembly<'a>(
+        &mut self,
+        index: &Index<'a>,
+        evaluator: &mut Evaluator<'a, '_>,
+        function: Node<'a>,
+        block: &'a Value,
+    ) {
+        let references = references(block);
+        visit(&block["AST"], &mut |tree| match kind(tree) {
+            "YulAssignment" => {
+                for pointer in placed(tree, &references) {
+                    let value = &tree["value"];
+                    let roots = evaluator.roots(function, Expression::Yul(Yul { block, value }));
+                    self.place(index, function, tree, pointer, roots);
+                }
+            }
+            "YulFunctionCall" => {
+                let written = tree["functionName"]["name"] == "sstore";
+                if !written && tree["functionName"]["name"] != "sload" {
+                    return;
+                }
+                let value = &tree["arguments"][0];
+                let roots = evaluator.roots(function, Expression::Yul(Yul { block, value }));
+                self.word(index, function, block, roots, written, None);
+            }
+            _ => {}
+        });
+    }
+
+    /// Assembly before solc 0.6, which is only a text.
+    fn text<'a>(
+        &mut self,
+        index: &Index<'a>,
+        evaluator: &mut Evaluator<'a, '_>,
+        function: Node<'a>,
+        block: &'a Value,
+    ) {
+        let text = block["operations"].as_str().unwrap_or_default();
+        let named: HashMap<&str, i64> = block["externalReferences"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .flatten()
+            .filter_map(|(name, of)| Some((name.as_str(), of["declaration"].as_i64()?)))
+            .collect();
+        for (call, written) in [("sload(", false), ("sstore(", true)] {
+            for (_, rest) in text
+                .match_indices(call)
+                .map(|(at, _)| text.split_at(at + call.len()))
+            {
+                let end = rest.find([',', ')', '(']).unwrap_or(rest.len());
+                if let Some(id) = named.get(rest[..end].trim()) {
+                    let roots = evaluator.roots(function, Expression::Variable(*id));
+                    self.word(index, function, block, roots, written, None);
+                }
+            }
+        }
+    }
+
+    fn place(
+        &mut self,
+        index: &Index<'_>,
+        function: Node<'_>,
+        tree: &Value,
+        pointer: i64,
+        roots: Roots,
+    ) {
+        let Some(node) = index.get(pointer) else {
+            return;
+        };
+        let name = &node.tree["typeName"];
+        let definition = name["referencedDeclaration"]
+            .as_i64()
+            .or_else(|| name["pathNode"]["referencedDeclaration"].as_i64())
+            .and_then(|id| Some((id, index.get(id)?)));
+        match definition {
+            Some((id, node)) if kind(node.tree) == "StructDefinition" => match word(index, &node) {
+                Some(kind) => self.word(index, function, tree, roots, true, Some(kind)),
+                None => self.structs.entry(id).or_default().extend(roots),
+            },
+            None if matches!(kind(name), "Mapping" | "ArrayTypeName") => {
+                self.pointers.entry(pointer).or_default().extend(roots);
+            }
+            _ => {}
+        }
+    }
+
+    fn word(
+        &mut self,
+        index: &Index<'_>,
+        function: Node<'_>,
+        tree: &Value,
+        roots: Roots,
+        written: bool,
+        kind: Option<String>,
+    ) {
+        for root in roots.into_iter().flatten() {
+            let found = self.words.entry(root.slot).or_insert_with(|| SlotUse {
+                contract: owner(index, &function),
+                source: index.line(function.unit, tree),
+                ..SlotUse::default()
+            });
+            found.written |= written;
+            found.constant = found.constant.take().or(root.constant);
+            found.kind = found.kind.take().or_else(|| kind.clone());
+        }
+    }
+}
+
+/// `Source.sol:Contract` around a node, or the file alone.
+pub(crate) fn owner(index: &Index<'_>, node: &Node<'_>) -> String {
+    match node.contract.and_then(|id| index.get(id)) {
+        Some(contract) => format!(
+            "{}:{}",
+            contract.unit,
+            contract.tree["name"].as_str().unwrap_or_default()
+        ),
+        None => node.unit.to_owned(),
+    }
+}
+
+/// The declarations behind `x.slot := …`, before solc 0.7 `x_slot := …`.
+fn placed(assignment: &Value, references: &HashMap<&str, i64>) -> Vec<i64> {
+    let names = assignment["variableNames"].as_array().into_iter().flatten();
+    names
+        .filter(|name| {
+            let text = name["name"].as_str().unwrap_or_default();
+            text.ends_with(".slot") || text.ends_with("_slot")
+        })
+        .filter_map(|name| declaration(references, name))
+        .collect()
+}
+
+/// The type inside one of the structs of OpenZeppelin's `StorageSlot`, each a single word.
+fn word(index: &Index<'_>, definition: &Node<'_>) -> Option<String> {
+    let library = index.get(definition.contract?)?.tree["name"].as_str()?;
+    let members = definition.tree["members"].as_array()?;
+    match members.as_slice() {
+        [one] if library.starts_with("StorageSlot") && one["name"] == "value" => {
+            let name = one["typeDescriptions"]["typeString"].as_str();
+            name.map(str::to_owned)
+        }
+        _ => None,
+    }
+}
