@@ -4,7 +4,10 @@ mod align;
 mod gaps;
 mod kinds;
 mod namespaces;
+mod overlaps;
 pub(crate) mod place;
+mod roots;
+mod words;
 
 use crate::{Options, Side};
 use cutover_types::{Finding, StorageLayout};
@@ -42,6 +45,9 @@ pub(crate) fn compare(pair: Pair<'_>) -> Outcome {
     };
     frame.compare(&pair.blue.storage, &pair.green.storage, &mut outcome);
     namespaces::compare(pair, &kinds, &mut outcome);
+    words::compare(pair, &mut outcome);
+    roots::inspect(pair, &mut outcome);
+    overlaps::inspect(pair, &mut outcome);
     for (side, name) in [(pair.blue_side, "blue"), (pair.green_side, "green")] {
         if side.sources.is_none() {
             outcome.unknown.push(format!(

@@ -80,6 +80,18 @@ rules! {
     NAMESPACE_MOVED = "namespace-moved", Layout, Error,
         "a namespace keeps its id but its root slot changed",
         "restore the slot constant: the values are at the old root";
+    NAMESPACE_WRONG_ROOT = "namespace-wrong-root", Layout, Warning,
+        "a namespace is not at the root slot its id stands for",
+        "take the slot that ERC-7201 computes from the id, if nothing is stored yet; else correct the annotation, or leave both";
+    NAMESPACE_UNANNOTATED = "namespace-unannotated", Layout, Note,
+        "a struct lives at a slot of its own and nothing in the source says so",
+        "write `/// @custom:storage-location erc7201:ID` above the struct, when the slot is that of an id";
+    STORAGE_OVERLAP = "storage-overlap", Layout, Error,
+        "two things lie over the same slots",
+        "give one of them other slots: each write to one changes the other";
+    SLOT_GONE = "slot-gone", Layout, Warning,
+        "blue keeps a value at a constant slot that green never touches",
+        "make sure that nobody needs the value any more, and that the slot is not used again";
     CONSTRUCTOR = "constructor", Safety, Error,
         "a constructor runs code, which a proxy never sees",
         "move it to an initializer, or write `/// @custom:oz-upgrades-unsafe-allow constructor` when it only locks the implementation";

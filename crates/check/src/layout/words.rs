@@ -1,0 +1,166 @@
+//! Single words at constant slots: `sload`, `sstore`, OpenZeppelin's `StorageSlot`.
+
+use super::{Outcome, Pair, overlaps, place::Range};
+use crate::rules;
+use alloy_primitives::B256;
+use cutover_types::{
+    Finding, Severity, StorageItem, StorageLayout, abi::PROXY_SLOTS, layout::SlotUse,
+};
+
+pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
+    let (blue, green) = (Places::of(pair.blue), Places::of(pair.green));
+    for (slot, before) in &pair.blue.slots {
+        // What lies in a variable or a namespace is compared there.
+        if is_proxy(*slot) || blue.at(*slot).is_some() {
+            continue;
+        }
+        if let Some(after) = green.at(*slot) {
+            let found = covered(*slot, before, after, &mut outcome.unknown);
+            outcome.findings.extend(found);
+            continue;
+        }
+        match pair.green.slots.get(slot) {
+            Some(after) => outcome.findings.extend(retyped(*slot, before, after)),
+            None => outcome.findings.push(gone(pair, *slot, before)),
+        }
+    }
+    for (slot, after) in &pair.green.slots {
+        if let Some(Place::Variable(item)) = green.at(*slot)
+            && after.written
+            && !pair.blue.slots.contains_key(slot)
+        {
+            let mut finding = finding(rules::STORAGE_OVERLAP, *slot, after);
+            finding.severity = Severity::Warning;
+            finding.message = format!(
+                "{} is written directly, and `{}` is stored there",
+                named(*slot, after),
+                item.label
+            );
+            outcome.findings.push(finding);
+        }
+    }
+}
+
+/// A word of blue that something else of green lies over.
+fn covered(
+    slot: B256,
+    before: &SlotUse,
+    after: Place<'_>,
+    unknown: &mut Vec<String>,
+) -> Option<Finding> {
+    match after {
+        Place::Variable(item) => {
+            let mut finding = finding(rules::STORAGE_OVERLAP, slot, before);
+            finding.label = Some(item.label.clone());
+            finding.source.clone_from(&item.source);
+            finding.message = format!(
+                "`{}` is new and lies over {}, where blue keeps a value",
+                item.label,
+                named(slot, before)
+            );
+            Some(finding)
+        }
+        Place::Namespace(id) => {
+            unknown.push(format!(
+                "{} is a single word in blue and part of namespace `{id}` in green: whether it means the same cannot be told",
+                named(slot, before)
+            ));
+            None
+        }
+    }
+}
+
+fn retyped(slot: B256, before: &SlotUse, after: &SlotUse) -> Option<Finding> {
+    let (was, is) = (before.kind.as_ref()?, after.kind.as_ref()?);
+    if was == is {
+        return None;
+    }
+    let mut finding = finding(rules::TYPECHANGE, slot, after);
+    finding.message = format!(
+        "{} holds `{is}`, and blue keeps `{was}` there",
+        named(slot, after)
+    );
+    Some(finding)
+}
+
+fn gone(pair: Pair<'_>, slot: B256, before: &SlotUse) -> Finding {
+    let mut same = pair.green.slots.iter().filter(|(other, after)| {
+        before.constant.is_some()
+            && after.constant == before.constant
+            && short(&after.contract) == short(&before.contract)
+            && !pair.blue.slots.contains_key(*other)
+    });
+    match (same.next(), same.next()) {
+        (Some((to, after)), None) => {
+            let mut finding = finding(rules::NAMESPACE_MOVED, slot, after);
+            finding.message = format!("{} moves to {to}", named(slot, before));
+            finding
+        }
+        _ => {
+            let mut finding = finding(rules::SLOT_GONE, slot, before);
+            finding.message = format!("{} is used by blue and not by green", named(slot, before));
+            finding
+        }
+    }
+}
+
+fn finding(rule: &'static rules::Rule, slot: B256, used: &SlotUse) -> Finding {
+    Finding {
+        label: Some(used.constant.clone().unwrap_or_else(|| slot.to_string())),
+        source: used.source.clone(),
+        ..rule.finding(&used.contract, String::new())
+    }
+}
+
+fn named(slot: B256, used: &SlotUse) -> String {
+    match &used.constant {
+        Some(constant) => format!("`{constant}` at {slot}"),
+        None => format!("slot {slot}"),
+    }
+}
+
+fn is_proxy(slot: B256) -> bool {
+    PROXY_SLOTS.iter().any(|(known, _)| *known == slot)
+}
+
+fn short(contract: &str) -> &str {
+    contract.rsplit(':').next().unwrap_or(contract)
+}
+
+/// What lies over a slot.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Variable(&'a StorageItem),
+    Namespace(&'a str),
+}
+
+/// Variables and namespaces of a layout in order of their bytes.
+struct Places<'a> {
+    all: Vec<(Range, Place<'a>)>,
+}
+
+impl<'a> Places<'a> {
+    fn of(layout: &'a StorageLayout) -> Self {
+        let mut all = Vec::new();
+        for item in &layout.storage {
+            let range = Range::of(item, layout.types.get(&item.type_id));
+            all.extend(range.map(|range| (range, Place::Variable(item))));
+        }
+        for (id, members) in &layout.namespaces {
+            let range = overlaps::namespace(layout, id, members);
+            all.extend(range.map(|range| (range, Place::Namespace(id))));
+        }
+        all.sort_by_key(|(range, _)| *range);
+        Self { all }
+    }
+
+    /// The last thing that begins before the end of a slot, if it reaches into it.
+    fn at(&self, slot: B256) -> Option<Place<'a>> {
+        let wanted = overlaps::word(slot);
+        let next = self
+            .all
+            .partition_point(|(range, _)| range.start < wanted.end);
+        let (range, place) = self.all.get(next.checked_sub(1)?)?;
+        range.overlaps(&wanted).then_some(*place)
+    }
+}
