@@ -30,7 +30,8 @@ impl Type {
     /// Reads a type as solc writes it in a tree.
     pub(crate) fn read(name: &str) -> Option<Self> {
         let digits = |prefix: &str| name.strip_prefix(prefix)?.parse::<usize>().ok();
-        let bits = |bits: usize| (bits.is_multiple_of(8) && (8..=256).contains(&bits)).then_some(bits);
+        let bits =
+            |bits: usize| (bits.is_multiple_of(8) && (8..=256).contains(&bits)).then_some(bits);
         match name {
             "bool" => return Some(Self::Uint(8)),
             "address" | "address payable" => return Some(Self::Uint(160)),
