@@ -86,6 +86,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
         findings,
         rollback: None,
         mixed: None,
+        live: None,
         layouts: Layouts {
             blue: items(blue.layout),
             green: items(green.layout),

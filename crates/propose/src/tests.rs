@@ -135,6 +135,7 @@ impl World {
             findings: vec![],
             rollback: None,
             mixed: None,
+            live: None,
             layouts: Layouts::default(),
             not_checked: vec![],
         };

@@ -162,6 +162,7 @@ fn check() -> CheckReport {
         ],
         rollback: None,
         mixed: None,
+        live: None,
         layouts: Layouts::default(),
         not_checked: vec!["assembly: storage written by number cannot be followed".into()],
     }

@@ -4,6 +4,7 @@ use crate::{
     code::Fingerprint,
     file::Format,
     layout::{SourceLine, StorageItem},
+    live::LiveContract,
 };
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
@@ -226,6 +227,9 @@ pub struct CheckReport {
     /// Whether both can run at once on the same storage, or talk to each other in a fleet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed: Option<Direction>,
+    /// What the live proxy shows, when it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveContract>,
     /// Both layouts.
     pub layouts: Layouts,
     /// What was not looked at, and why.

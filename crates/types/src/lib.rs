@@ -13,6 +13,7 @@ pub mod hardfork;
 pub mod inspection;
 pub mod json;
 pub mod layout;
+pub mod live;
 pub mod progress;
 pub mod proposal;
 pub mod recording;

@@ -261,6 +261,7 @@ impl Asked {
             findings: vec![],
             rollback: None,
             mixed: None,
+            live: None,
             layouts: Layouts::default(),
             not_checked: vec![],
         };
