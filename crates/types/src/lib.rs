@@ -21,6 +21,7 @@ pub mod replay;
 pub mod rollout;
 pub mod source;
 pub mod state;
+pub mod storage;
 pub mod text;
 pub mod upgrade;
 
