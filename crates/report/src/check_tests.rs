@@ -98,6 +98,7 @@ pub(crate) fn report() -> CheckReport {
             unknown: vec!["blue has no syntax tree".into()],
         }),
         mixed: None,
+        live: None,
         layouts: Layouts::default(),
         not_checked: vec!["green has no syntax tree: no safety rule that reads it ran".into()],
     }

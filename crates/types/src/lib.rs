@@ -3,6 +3,8 @@
 //! *Blue* is the implementation a proxy runs today, *green* the candidate. Every other crate
 //! speaks in these types, so what one command writes the next one reads unchanged.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod abi;
 pub mod check;
 pub mod code;
