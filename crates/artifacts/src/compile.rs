@@ -1,7 +1,9 @@
 //! Compiling one contract and what it imports, asking only for what is needed.
 
 use crate::{
-    ArtifactError, Code, LoadOptions, Shelf, output,
+    ArtifactError, Code, LoadOptions, Shelf,
+    cache::Key,
+    output,
     project::{Closure, Project, bounded},
     scan, solc,
 };
@@ -18,7 +20,7 @@ pub(crate) fn source(
     unit: &str,
     contract: Option<&str>,
     options: &LoadOptions,
-    _shelf: &Shelf,
+    shelf: &Shelf,
 ) -> Result<Code, ArtifactError> {
     let project = Project::open(&options.root)?;
     let unit = project.locate(unit)?;
@@ -32,19 +34,33 @@ pub(crate) fn source(
         pinned,
         &options.root,
         &closure.pragmas,
+        &shelf.cache,
     )?;
     let input = input(&project, &closure, &unit, &contract, options);
-    tracing::debug!(%unit, solc = %solc.version, units = closure.texts.len(), "compiling");
     let bad = |detail: String| ArtifactError::BadSolc {
         path: solc.solc.clone(),
         detail: terminal(&detail.replace('\n', " "), 300),
     };
-    let bytes = solc
-        .compile_output(&input)
-        .map_err(|error| bad(error.to_string()))?;
-    let mut output: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
-    refuse_errors(&unit, &solc, &closure, &output)?;
+    let cache = &shelf.cache;
+    let key = cache.is_on().then(|| key(&solc, &input)).flatten();
+    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
+    let kept = key.and_then(|key| parse(&cache.get(key)?).ok());
+    let mut output = match kept {
+        Some(output) => output,
+        None => {
+            tracing::debug!(%unit, solc = %solc.version, units = closure.texts.len(), "compiling");
+            let bytes = solc
+                .compile_output(&input)
+                .map_err(|error| bad(error.to_string()))?;
+            let output =
+                parse(&bytes).map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
+            refuse_errors(&unit, &solc, &closure, &output)?;
+            if let (Some(key), true) = (key, is_closed(&closure, &output)) {
+                cache.put(key, &bytes);
+            }
+            output
+        }
+    };
     let compiled = output::Compiled {
         contract: output::take(&mut output, &["contracts", &unit, &contract]),
         sources: sources(&mut output, closure.texts),
@@ -219,6 +235,23 @@ fn libraries(project: &Project) -> Option<Value> {
             .insert(name.to_owned(), json!(address));
     }
     Some(Value::Object(found))
+}
+
+/// What the answer depends on: the compiler, its input with everything imported, and what is asked.
+fn key(solc: &Solc, input: &Value) -> Option<Key> {
+    Some(Key::of(&[
+        b"answer",
+        solc::identity(&solc.solc)?.bytes(),
+        solc.version.to_string().as_bytes(),
+        input.to_string().as_bytes(),
+    ]))
+}
+
+/// Whether the input has every source the compiler read: one it took from the disk could change
+/// unseen.
+fn is_closed(closure: &Closure, output: &Value) -> bool {
+    let units = output["sources"].as_object();
+    units.is_some_and(|units| units.keys().all(|unit| closure.texts.contains_key(unit)))
 }
 
 /// The syntax trees with the texts they were made from.

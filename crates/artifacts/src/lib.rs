@@ -9,6 +9,7 @@ mod blocks;
 mod build_index;
 mod build_info;
 mod bytecode;
+mod cache;
 mod code;
 mod compile;
 mod error;
@@ -30,6 +31,7 @@ mod solc;
 mod uses;
 mod words;
 
+pub use cache::Cache;
 pub use code::{Code, LoadOptions, Need, load, load_with};
 pub use cutover_types::source::{SourceUnit, Sources};
 pub use error::ArtifactError;

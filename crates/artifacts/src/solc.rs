@@ -1,12 +1,13 @@
 //! Finding a compiler that fits, without ever fetching one.
 
-use crate::{ArtifactError, project::bounded};
+use crate::{ArtifactError, Cache, cache::Key, project::bounded};
 use cutover_types::text::terminal;
 use foundry_compilers::{resolver::parse::SolData, solc::Solc};
 use semver::{Version, VersionReq};
 use std::{
     collections::BTreeSet,
     env, fs,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -26,7 +27,7 @@ pub fn compilers() -> Vec<Compiler> {
         .into_iter()
         .chain(on_path())
         .filter_map(|path| {
-            let version = short(&open(&path).ok()?.version);
+            let version = short(&open(&path, &Cache::off()).ok()?.version);
             Some(Compiler { version, path })
         })
         .collect();
@@ -42,12 +43,13 @@ pub(crate) fn find(
     pinned: Option<&str>,
     root: &Path,
     pragmas: &BTreeSet<String>,
+    cache: &Cache,
 ) -> Result<Solc, ArtifactError> {
     if let Some(path) = given {
-        return open(path);
+        return open(path, cache);
     }
     if let Some(path) = pinned.filter(|pinned| pinned.contains('/')) {
-        return open(&root.join(path));
+        return open(&root.join(path), cache);
     }
     let mut wanted: Vec<_> = pragmas
         .iter()
@@ -61,14 +63,14 @@ pub(crate) fn find(
     let mut tried = Vec::new();
     let mut broken = None;
     if let Some(path) = env::var_os("CUTOVER_SOLC") {
-        match open(Path::new(&path)) {
+        match open(Path::new(&path), cache) {
             Ok(solc) if fits(&wanted, &solc.version) => return Ok(solc),
             Ok(solc) => tried.push(format!("CUTOVER_SOLC ({})", short(&solc.version))),
             Err(error) => return Err(error),
         }
     }
     for path in on_path() {
-        match open(&path) {
+        match open(&path, cache) {
             Ok(solc) if fits(&wanted, &solc.version) => return Ok(solc),
             Ok(solc) => tried.push(format!("{} ({})", path.display(), short(&solc.version))),
             Err(error) => broken = broken.or(Some(error)),
@@ -80,7 +82,7 @@ pub(crate) fn find(
     installed.sort_by(|a, b| b.0.cmp(&a.0));
     for (version, path) in installed {
         if fits(&wanted, &version) {
-            return open(&path);
+            return open(&path, cache);
         }
     }
     if let (Some(error), true) = (broken, tried.is_empty()) {
@@ -99,11 +101,77 @@ pub(crate) fn find(
     })
 }
 
-fn open(path: &Path) -> Result<Solc, ArtifactError> {
-    Solc::new(path).map_err(|error| ArtifactError::BadSolc {
+/// The program as a compiler. Its version is asked for once: with the compilers of npm that alone
+/// takes a third of a second.
+fn open(path: &Path, cache: &Cache) -> Result<Solc, ArtifactError> {
+    let key = cache.is_on().then(|| identity(path)).flatten();
+    let known = key.and_then(|key| cache.get(key));
+    let known = known.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+    if let Some(version) = known {
+        return Ok(Solc::new_with_version(path, version));
+    }
+    let solc = Solc::new(path).map_err(|error| ArtifactError::BadSolc {
         path: path.to_owned(),
         detail: terminal(&error.to_string().replace('\n', " "), 300),
-    })
+    })?;
+    if let Some(key) = key {
+        cache.put(key, solc.version.to_string().as_bytes());
+    }
+    Ok(solc)
+}
+
+/// What changes when another program is put in this one's place. A script is known together with
+/// the programs it names by absolute path; one that finds its compiler in another way and does not
+/// change with it is not told apart.
+pub(crate) fn identity(path: &Path) -> Option<Key> {
+    let path = path.canonicalize().ok()?;
+    let mut parts = vec![stamp(&path)?];
+    let mut head = vec![0; MAX_SCRIPT];
+    let length = fs::File::open(&path).ok()?.read(&mut head).ok()?;
+    head.truncate(length);
+    if head.starts_with(b"#!") {
+        let text = String::from_utf8_lossy(&head);
+        let words = text.split(|c: char| c.is_whitespace() || "'\"=;".contains(c));
+        let named = words.filter(|word| word.starts_with('/')).take(64);
+        let programs = named.map(Path::new).filter(|path| is_program(path));
+        parts.extend(programs.filter_map(stamp));
+        parts.push(text.into_owned());
+    }
+    let parts: Vec<_> = parts.iter().map(String::as_bytes).collect();
+    Some(Key::of(
+        &[&[b"compiler".as_slice()], parts.as_slice()].concat(),
+    ))
+}
+
+/// Other files a script names, such as a log, may change whenever it runs.
+fn is_program(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = fs::metadata(path);
+        metadata.is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+    }
+    #[cfg(not(unix))]
+    path.is_file()
+}
+
+/// Longer scripts are known by their beginning and their time.
+const MAX_SCRIPT: usize = 16 << 10;
+
+/// A file's name and what its file system says of it.
+fn stamp(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let unique = {
+        use std::os::unix::fs::MetadataExt;
+        // Package managers set the time of modification back; this one nobody sets.
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        (metadata.dev(), metadata.ino(), changed)
+    };
+    #[cfg(not(unix))]
+    let unique = ();
+    let (size, modified) = (metadata.len(), metadata.modified().ok()?);
+    Some(format!("{path:?} {size} {modified:?} {unique:?}"))
 }
 
 /// A pragma as alternatives. `None` when solc itself has to judge it.

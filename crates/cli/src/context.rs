@@ -9,10 +9,11 @@ use crate::{
 };
 use alloy_primitives::Address;
 use clap::Args;
+use cutover_artifacts::{Cache, Shelf};
 use cutover_chain::{ChainError, Node, Policy};
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex, OnceLock},
 };
 use url::Url;
 
@@ -41,6 +42,9 @@ pub(crate) struct Global {
     /// Colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
+    /// Compile again, whatever was compiled before
+    #[arg(long, global = true)]
+    no_cache: bool,
     /// No progress and no notes, only the result and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -59,6 +63,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// The run folder.
     pub(crate) run: RunFolder,
+    shelf: OnceLock<Arc<Shelf>>,
     hint: Mutex<String>,
 }
 
@@ -71,8 +76,22 @@ impl Context {
             output,
             config,
             run,
+            shelf: OnceLock::new(),
             hint: Mutex::new("files are as they were".to_owned()),
         })
+    }
+
+    /// What loads of code share.
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        let shelf = self.shelf.get_or_init(|| {
+            let cache = if self.global.no_cache {
+                Cache::off()
+            } else {
+                Cache::from_env()
+            };
+            Arc::new(Shelf::new(cache))
+        });
+        Arc::clone(shelf)
     }
 
     /// What to say when Ctrl-C ends the command now.

@@ -93,22 +93,25 @@ impl Check {
         let green_root = self.green_root.clone().unwrap_or(root);
         let progress = context.progress();
         cutover_types::progress::Progress::start(&progress, "compiling", None);
-        let blue = code::load(
-            context,
-            &self.blue,
-            blue_root,
-            self.blue_solc.clone(),
-            Need::ALL,
-        )
-        .await?;
-        let green = code::load(
-            context,
-            &self.green,
-            green_root,
-            self.green_solc.clone(),
-            Need::ALL,
-        )
-        .await?;
+        // Two compilers at once: one run for both would change the trees' ids, which some code
+        // generators let through to the code, and compile blue again whenever green changes.
+        let (blue, green) = tokio::join!(
+            code::load(
+                context,
+                &self.blue,
+                blue_root,
+                self.blue_solc.clone(),
+                Need::ALL,
+            ),
+            code::load(
+                context,
+                &self.green,
+                green_root,
+                self.green_solc.clone(),
+                Need::ALL,
+            ),
+        );
+        let (blue, green) = (blue?, green?);
         drop(progress);
 
         let (proxy_code, hardfork) = self.surroundings(context).await?;

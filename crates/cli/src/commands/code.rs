@@ -42,7 +42,8 @@ pub(super) async fn load(
     }
     let options = LoadOptions { root, solc, need };
     // The compiler runs as a child process and takes seconds.
-    tokio::task::spawn_blocking(move || cutover_artifacts::load(&reference, &options))
+    let shelf = context.shelf();
+    tokio::task::spawn_blocking(move || cutover_artifacts::load_with(&reference, &options, &shelf))
         .await?
         .map_err(refused)
 }
