@@ -7,6 +7,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
+    /// It starts like an address.
+    #[error("`{text}` is no address")]
+    NoAddress {
+        /// As it was given.
+        text: String,
+        /// Why not.
+        source: cutover_types::address::AddressError,
+    },
     /// The text is no code reference.
     #[error(
         "`{reference}` names no code: give `Source.sol:Contract`, an artifact `.json`, `build-info.json#Source.sol:Contract`, `code:FILE` or an address"

@@ -46,7 +46,12 @@ impl Reference {
             };
         }
         if text.starts_with("0x") && !text.contains('/') && !text.contains('.') {
-            return text.parse().map(Self::Address).map_err(|_| wrong());
+            return cutover_types::address::parse(text)
+                .map(Self::Address)
+                .map_err(|source| ArtifactError::NoAddress {
+                    text: cutover_types::text::terminal(text, 120),
+                    source,
+                });
         }
         if let Some((file, contract)) = text.split_once(".json#") {
             if contract.is_empty() {

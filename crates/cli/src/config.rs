@@ -13,7 +13,10 @@ pub(crate) const FILE: &str = "cutover.toml";
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// The proxy this project upgrades.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "cutover_types::address::optional"
+    )]
     pub(crate) proxy: Option<Address>,
     /// The chain it lives on; a node of another chain is refused.
     #[serde(skip_serializing_if = "Option::is_none")]

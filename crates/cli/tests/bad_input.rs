@@ -25,6 +25,49 @@ fn no_node_is_said_with_three_ways_to_name_one() {
 }
 
 #[test]
+fn mistyped_address_is_told_by_its_checksum() {
+    let folder = tempfile::tempdir().unwrap();
+    let typo = PROXY.replace("eB48", "eB49");
+    let asks: [&[&str]; 3] = [
+        &["inspect", &typo],
+        &["check", "--blue", &typo, "--green", "code:x"],
+        &[
+            "replay",
+            "folder",
+            "--green",
+            "code:x",
+            "--green-address",
+            &typo,
+        ],
+    ];
+    for arguments in asks {
+        run(cutover(folder.path()).args(arguments)).refused(2, &[&typo, "checksum"]);
+    }
+    fs::write(
+        folder.path().join("cutover.toml"),
+        format!("proxy = \"{typo}\"\n"),
+    )
+    .unwrap();
+    run(cutover(folder.path()).args(["inspect"])).refused(2, &["cutover.toml", "checksum"]);
+}
+
+#[test]
+fn window_that_ends_before_it_begins_asks_no_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run(cutover(folder.path()).args([
+        "record",
+        PROXY,
+        "--from-block",
+        "10",
+        "--to-block",
+        "5",
+        "--rpc-url",
+        "http://127.0.0.1:1",
+    ]));
+    ran.refused(2, &["blocks 10 to 5"]);
+}
+
+#[test]
 fn node_address_that_is_no_url_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run(cutover(folder.path()).args(["inspect", PROXY, "--rpc-url", "secret-key-0123"]));

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod abi;
+pub mod address;
 pub mod check;
 pub mod code;
 pub mod deployment;

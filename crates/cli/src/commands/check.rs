@@ -47,7 +47,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "PATH")]
     green_solc: Option<PathBuf>,
     /// Hold blue against what this proxy really runs; needs a node
-    #[arg(long, value_name = "PROXY")]
+    #[arg(long, value_name = "PROXY", value_parser = cutover_types::address::parse)]
     live: Option<Address>,
     /// The hardfork of the proxy's chain, such as `cancun`: green must not need a newer one
     #[arg(long, value_name = "NAME", value_parser = hardfork)]

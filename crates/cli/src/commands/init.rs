@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// Address of the proxy
+    #[arg(value_parser = cutover_types::address::parse)]
     proxy: Address,
     /// The Solidity project
     #[arg(long, default_value = ".", value_name = "DIR")]

@@ -16,6 +16,7 @@ use cutover_types::file::Inputs;
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// Address of the proxy; `proxy` in cutover.toml when not given
+    #[arg(value_parser = cutover_types::address::parse)]
     proxy: Option<Address>,
     /// Block to look at; the latest when not given
     #[arg(long, value_name = "NUMBER")]

@@ -46,6 +46,7 @@ enum Action {
 #[derive(Debug, Args)]
 struct Collect {
     /// Address of the proxy; `proxy` in cutover.toml when not given
+    #[arg(value_parser = cutover_types::address::parse)]
     proxy: Option<Address>,
     /// First block
     #[arg(long, value_name = "NUMBER", requires = "to_block")]
@@ -139,9 +140,22 @@ impl Record {
     }
 }
 
+fn orderly(window: Window) -> eyre::Result<Window> {
+    if window.from == 0 || window.from > window.to {
+        return Err(usage(
+            format!("blocks {} to {} are no window", window.from, window.to),
+            "--from-block must be at least 1 and not after --to-block",
+        ));
+    }
+    Ok(window)
+}
+
 impl Collect {
     async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let proxy = context.proxy(self.proxy)?;
+        if let (Some(from), Some(to)) = (self.from_block, self.to_block) {
+            orderly(Window { from, to })?;
+        }
         let node = context.node().await?;
         let window = self.window(&node).await?;
         let into = self
@@ -251,13 +265,7 @@ impl Collect {
                 ));
             }
         };
-        if window.from == 0 || window.from > window.to {
-            return Err(usage(
-                format!("blocks {} to {} are no window", window.from, window.to),
-                "--from-block must be at least 1 and not after --to-block",
-            ));
-        }
-        Ok(window)
+        orderly(window)
     }
 }
 

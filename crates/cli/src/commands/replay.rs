@@ -36,7 +36,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "REF")]
     green: Option<String>,
     /// The address green gets on the fork; follows from its code when not given
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = cutover_types::address::parse)]
     green_address: Option<Address>,
     /// ABI-encoded constructor arguments of green
     #[arg(long, value_name = "HEX", default_value = "0x")]
