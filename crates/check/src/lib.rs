@@ -33,7 +33,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     findings.extend(build::compare(blue, green, options));
     let interface = interface::compare(blue, green, options);
     findings.extend(interface.findings);
-    waivers::apply(&mut findings, options);
+    waivers::apply(&mut findings, [blue, green], options);
     spans::fill(&mut findings, blue, green);
     findings.sort_by_key(order);
 

@@ -176,6 +176,18 @@ rules! {
     WAIVER_EXPIRED = "waiver-expired", Safety, Warning,
         "a waiver that would have applied is past its date",
         "look at the finding again, then renew or remove the waiver";
+    WAIVER_UNUSED = "waiver-unused", Safety, Warning,
+        "a waiver fits no finding",
+        "remove it: it would accept the next such finding unseen";
+    WAIVER_UNKNOWN_RULE = "waiver-unknown-rule", Safety, Warning,
+        "a waiver names a rule that does not exist",
+        "correct the id: as it stands it accepts nothing";
+    WAIVER_INVALID = "waiver-invalid", Safety, Warning,
+        "a waiver cannot count as it is written",
+        "say who accepts it and why, name contract and variable in full, and give its last day as YYYY-MM-DD";
+    WAIVER_BROAD = "waiver-broad", Safety, Warning,
+        "a waiver without contract and variable accepts several findings",
+        "write one waiver for each, with `contract` and `variable`";
 }
 
 /// The rule with this id.

@@ -216,7 +216,7 @@ fn waivers_count_until_their_day() {
             2,
         ),
         (waiver(Some("soon"), "v1"), LayoutVerdict::Incompatible, 2),
-        (waiver(None, "v0"), LayoutVerdict::Incompatible, 1),
+        (waiver(None, "v0"), LayoutVerdict::Incompatible, 2),
     ];
     for (waiver, verdict, findings) in cases {
         let side = |layout| Side {
