@@ -324,3 +324,6 @@ fn local<'a>(block: &'a Value, name: &str) -> (Option<&'a Value>, usize) {
         _ => (None, looked),
     }
 }
+
+#[cfg(test)]
+mod tests;
