@@ -41,6 +41,9 @@ pub(crate) fn add<'a>(layout: &mut StorageLayout, index: &Index<'a>, linearized:
         let Some(definition) = index.get(*key) else {
             continue;
         };
+        if roots.contains(&None) && kind(definition.tree) == "StructDefinition" {
+            builder.computed(&definition);
+        }
         for root in roots.iter().flatten() {
             let place = bare.entry(root.slot).or_default();
             if place.iter().all(|(known, _)| id(known.tree) != *key) {
@@ -58,7 +61,11 @@ pub(crate) fn add<'a>(layout: &mut StorageLayout, index: &Index<'a>, linearized:
                 root.to_string()
             };
             builder.layout.namespace_roots.insert(id.clone(), root);
-            builder.place(id, &definition, constant, false);
+            let declared = NamespaceStruct {
+                constant,
+                ..NamespaceStruct::default()
+            };
+            builder.place(id, &definition, declared);
         }
     }
     let types = builder.placer.types;
@@ -115,17 +122,28 @@ impl<'a> Builder<'a, '_> {
             constant = found.remove(&root).flatten();
             self.layout.namespace_roots.insert(name.to_owned(), root);
         }
-        self.place(name.to_owned(), definition, constant, true);
+        let declared = NamespaceStruct {
+            annotated: true,
+            constant,
+            ..NamespaceStruct::default()
+        };
+        self.place(name.to_owned(), definition, declared);
         found.into_iter().collect()
     }
 
-    fn place(
-        &mut self,
-        key: String,
-        definition: &Node<'a>,
-        constant: Option<String>,
-        annotated: bool,
-    ) {
+    /// Adds a struct whose slots are only known at run time: its members can be compared.
+    fn computed(&mut self, definition: &Node<'a>) {
+        let owner = owner(self.index, definition);
+        let owner = owner.rsplit(':').next().unwrap_or_default();
+        let name = definition.tree["name"].as_str().unwrap_or_default();
+        let declared = NamespaceStruct {
+            computed: true,
+            ..NamespaceStruct::default()
+        };
+        self.place(format!("{owner}.{name}"), definition, declared);
+    }
+
+    fn place(&mut self, key: String, definition: &Node<'a>, declared: NamespaceStruct) {
         let structure = kind(definition.tree) == "StructDefinition";
         let declarations = if structure {
             members(definition)
@@ -144,9 +162,8 @@ impl<'a> Builder<'a, '_> {
                 let declared = NamespaceStruct {
                     name: name.to_owned(),
                     contract: owner(self.index, definition),
-                    annotated,
-                    constant,
                     source: self.index.line(definition.unit, definition.tree),
+                    ..declared
                 };
                 self.layout.namespace_structs.insert(key.clone(), declared);
                 self.layout.namespaces.insert(key, items);

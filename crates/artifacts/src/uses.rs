@@ -59,7 +59,11 @@ impl Uses {
             "YulAssignment" => {
                 for pointer in placed(tree, &references) {
                     let value = &tree["value"];
-                    let roots = evaluator.roots(function, Expression::Yul(Yul { block, value }));
+                    let mut roots =
+                        evaluator.roots(function, Expression::Yul(Yul { block, value }));
+                    if inside_a_variable(value) {
+                        roots.remove(&None);
+                    }
                     self.place(index, function, tree, pointer, roots);
                 }
             }
@@ -155,6 +159,16 @@ impl Uses {
             found.kind = found.kind.take().or_else(|| kind.clone());
         }
     }
+}
+
+/// Whether a slot is worked out from a variable's: an element of an array, a value of a mapping.
+fn inside_a_variable(value: &Value) -> bool {
+    let mut found = false;
+    visit(value, &mut |tree| {
+        let name = tree["name"].as_str().unwrap_or_default();
+        found |= name == "keccak256" || name.ends_with(".slot") || name.ends_with("_slot");
+    });
+    found
 }
 
 /// `Source.sol:Contract` around a node, or the file alone.

@@ -108,6 +108,9 @@ pub struct NamespaceStruct {
     pub contract: String,
     /// Whether `@custom:storage-location` names the namespace.
     pub annotated: bool,
+    /// Whether the code works its root slots out at run time, so that none is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub computed: bool,
     /// The constant its root slot is taken from, when it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<String>,

@@ -69,6 +69,43 @@ fn places_are_those_of_old_and_newer_compilers() {
     }
 }
 
+/// Where the tree has no comments of structs, and where `x_slot` was written for `x.slot`.
+#[test]
+fn annotations_of_old_compilers_are_read_from_the_text() {
+    let Some(shelf) = std::env::var_os("CUTOVER_LAYOUT_SOLCS") else {
+        return;
+    };
+    for (version, slot) in [
+        ("0.6.12", "$_slot"),
+        ("0.8.17", "$.slot"),
+        ("0.8.28", "$.slot"),
+    ] {
+        let text = format!(
+            "pragma solidity >=0.6.0; library L {{
+            /** @custom:storage-location erc7201:example.main */
+            struct S {{ uint8 a; uint16 b; }}
+            bytes32 constant P = 0x183a6125c38840424c4a85fa12bab2ab606c4b6d0e7cc73c0c06ba5300eab500;
+            function s() internal pure returns (S storage $) {{ bytes32 p = P; assembly {{ {slot} := p }} }} }}
+            contract T {{ function f() external view returns (uint8) {{ return L.s().a; }} }}"
+        );
+        let solc = Path::new(&shelf).join(format!("solc-{version}"));
+        let output = compile(&solc, [("T.sol".to_owned(), text.clone())].into());
+        let mut sources = trees(&output);
+        let unit = SourceUnit {
+            text: Some(text.as_str().into()),
+            ast: output["sources"]["T.sol"]["ast"].clone(),
+        };
+        sources.units.insert("T.sol".to_owned(), unit.into());
+        let index = sources.index();
+        let bases = [index.contract("T.sol:T").unwrap()];
+        let mut layout = StorageLayout::default();
+        join(&mut layout, &index, &bases);
+        let root = layout.namespace_roots.get("erc7201:example.main");
+        assert_eq!(root, Some(&erc7201(b"example.main")), "{version}");
+        assert_eq!(layout.namespaces["erc7201:example.main"][1].offset, 1);
+    }
+}
+
 #[test]
 fn places_and_namespaces_in_the_openzeppelin_packages() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -21,6 +21,7 @@ pub(super) fn compare(pair: Pair<'_>, kinds: &Kinds<'_>, outcome: &mut Outcome) 
                 outcome.findings.push(moved(id, root, to, after));
             }
             (Some(_), Some(_)) => {}
+            _ if computed(pair.blue, id) && computed(pair.green, green_id) => {}
             _ => outcome.unknown.push(format!(
                 "the root slot of namespace `{id}` could not be read from the code"
             )),
@@ -33,6 +34,14 @@ pub(super) fn compare(pair: Pair<'_>, kinds: &Kinds<'_>, outcome: &mut Outcome) 
         };
         frame.compare(members, after, outcome);
     }
+}
+
+/// Whether its slots are worked out at run time.
+pub(super) fn computed(layout: &StorageLayout, id: &str) -> bool {
+    layout
+        .namespace_structs
+        .get(id)
+        .is_some_and(|one| one.computed)
 }
 
 /// The namespace with this id, or else one at the same root, the one of the same struct first.
@@ -163,7 +172,7 @@ pub(super) fn finding(
 /// What a namespace is called in messages: its id, or its struct when the id is a bare slot.
 pub(super) fn called(layout: &StorageLayout, id: &str) -> String {
     match layout.namespace_structs.get(id) {
-        Some(one) if !one.annotated => format!("`{}` at {id}", one.name),
+        Some(one) if !one.annotated && !one.computed => format!("`{}` at {id}", one.name),
         _ => format!("namespace `{id}`"),
     }
 }

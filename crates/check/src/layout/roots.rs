@@ -2,7 +2,7 @@
 
 use super::{
     Outcome, Pair,
-    namespaces::{called, finding},
+    namespaces::{called, computed, finding},
 };
 use crate::rules;
 use cutover_types::{Finding, layout::erc7201};
@@ -29,21 +29,22 @@ pub(super) fn inspect(pair: Pair<'_>, outcome: &mut Outcome) {
         }
         let declared = green.namespace_structs.get(id);
         if let Some(one) = declared.filter(|one| !one.annotated) {
-            let at = root.map(|root| format!(", at {root}")).unwrap_or_default();
-            let from = match &one.constant {
-                Some(constant) => format!(" (`{constant}`)"),
-                None => String::new(),
+            let message = if computed(green, id) {
+                format!(
+                    "`{id}` is placed at slots worked out at run time: its members were compared, the slots were not"
+                )
+            } else {
+                let from = match &one.constant {
+                    Some(constant) => format!(" (`{constant}`)"),
+                    None => String::new(),
+                };
+                let name = called(green, id);
+                format!("{name}{from} has a root slot of its own and no annotation")
             };
             outcome.findings.push(Finding {
                 source: one.source.clone(),
                 label: Some(one.name.clone()),
-                ..rules::NAMESPACE_UNANNOTATED.finding(
-                    &one.contract,
-                    format!(
-                        "{} has a root slot of its own{at}{from}, without an annotation",
-                        called(green, id)
-                    ),
-                )
+                ..rules::NAMESPACE_UNANNOTATED.finding(&one.contract, message)
             });
         }
     }
