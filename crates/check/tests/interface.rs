@@ -84,6 +84,52 @@ fn selectors_come_from_the_code_when_there_is_no_abi() {
 }
 
 #[test]
+fn a_function_that_the_proxy_itself_has_cannot_be_reached() {
+    let cases = pairs::parse(
+        "
+# proxy
+old:contract T { function owner() external {} function admin() external {} function implementation() external {} }
+new:contract T { fallback() external payable { assembly { if iszero(delegatecall(gas(), 1, 0, 0, 0, 0)) { revert(0, 0) } } }
+  function owner() external view returns (address) { return msg.sender; } function admin() external {} function changeAdmin(address) external {} }",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("build.json");
+    pairs::build(&cases, &json!({}), &file);
+    let (implementation, proxy) = (
+        pairs::contract(&file, "old", "proxy"),
+        pairs::contract(&file, "new", "proxy"),
+    );
+    let said = |blue: &Side<'_>, kind, code: bool| {
+        let options = Options {
+            kind,
+            proxy_code: proxy.runtime.clone().filter(|_| code),
+            ..Options::default()
+        };
+        told(&check(blue, &view(&implementation), &options))
+    };
+    let none = Side::default();
+    let same = view(&implementation);
+    let transparent = Some(Kind::Transparent);
+    // It looks like a transparent proxy: `admin` is kept for the admin, `owner` is not.
+    for kind in [None, transparent] {
+        assert_eq!(
+            said(&none, kind, true),
+            ["selector-clash!:owner()", "selector-clash:admin()"]
+        );
+        assert_eq!(
+            said(&same, kind, true),
+            ["selector-clash?:owner()", "selector-clash?:admin()"]
+        );
+    }
+    assert_eq!(
+        said(&none, transparent, false),
+        ["selector-clash:admin()", "selector-clash:implementation()"]
+    );
+    assert_eq!(said(&same, transparent, false), Vec::<String>::new());
+    assert_eq!(said(&none, None, false), Vec::<String>::new());
+}
+
+#[test]
 fn bugs_of_the_compiler_are_told_where_the_source_triggers_them() {
     let cases = pairs::parse(BUGS);
     let folder = tempfile::tempdir().unwrap();

@@ -37,25 +37,26 @@ pub(super) fn clashes(
     let Some(surface) = &green.surface else {
         return;
     };
-    let seen = options
-        .proxy_code
-        .as_ref()
-        .map(|code| dispatched(code, true));
-    let own = match (&seen, options.kind) {
-        (Some(seen), _) => seen.as_slice(),
-        (None, Some(Kind::Transparent)) => ADMIN_ONLY.as_slice(),
-        // Proxies of the other kinds have no functions of their own.
-        (None, _) => return,
+    let seen = match &options.proxy_code {
+        Some(code) => dispatched(code, true),
+        None => Vec::new(),
     };
+    let mut own = seen.clone();
+    // From OpenZeppelin 4.9 on the proxy compares inside its fallback, for its admin alone: nothing is
+    // seen there. Proxies of the other kinds have no functions of their own.
+    let shown = ADMIN_ONLY.iter().any(|selector| seen.contains(selector));
+    if options.kind == Some(Kind::Transparent) && !shown {
+        own.extend(ADMIN_ONLY);
+    }
     let transparent = options.kind == Some(Kind::Transparent)
         || (options.kind.is_none() && own.contains(&CHANGE_ADMIN));
-    for selector in own {
+    for selector in &own {
         let Some(function) = surface.functions.get(selector) else {
             continue;
         };
         let before = blue.is_some_and(|blue| blue.functions.contains_key(selector));
-        // Without the proxy's code this is a guess, which blue that runs has refuted.
-        if before && seen.is_none() {
+        // What the proxy's code does not show is a guess, which blue that runs has refuted.
+        if before && !seen.contains(selector) {
             continue;
         }
         let name = if function.signature.is_empty() {
