@@ -192,7 +192,7 @@ fn sources(json: &Value, path: &Path, root: &Path) -> Sources {
             .map(|text| Arc::from(text.as_str()));
         sources
             .units
-            .insert(unit, Arc::new(SourceUnit { text, ast }));
+            .insert(unit, Arc::new(SourceUnit::new(text, ast)));
     }
     sources
 }

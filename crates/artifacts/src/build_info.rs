@@ -163,7 +163,7 @@ impl BuildInfo {
             return Ok(None);
         }
         let text = index.text(name)?.map(Arc::from);
-        Ok(Some(SourceUnit { text, ast }))
+        Ok(Some(SourceUnit::new(text, ast)))
     }
 }
 

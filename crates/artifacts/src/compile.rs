@@ -262,7 +262,7 @@ fn sources(output: &mut Value, mut texts: BTreeMap<String, String>) -> Sources {
         let ast = output::take(unit, &["ast"]);
         if ast.is_object() {
             let text = texts.remove(name).map(Arc::from);
-            let unit = Arc::new(SourceUnit { text, ast });
+            let unit = Arc::new(SourceUnit::new(text, ast));
             sources.units.insert(name.clone(), unit);
         }
     }

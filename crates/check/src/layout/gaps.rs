@@ -4,32 +4,25 @@ use cutover_types::{
     StorageItem, StorageLayout, TypeInfo,
     source::{Sources, visit},
 };
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, HashSet},
+};
 
 /// Tells gaps from variables in one layout.
 pub(super) struct Gaps<'a> {
     types: &'a BTreeMap<String, TypeInfo>,
-    /// Declarations that some code refers to; `None` without a syntax tree.
-    used: Option<HashSet<i64>>,
+    sources: Option<&'a Sources>,
+    /// Declarations that some code refers to; looked for when there is something like a gap.
+    used: OnceCell<HashSet<i64>>,
 }
 
 impl<'a> Gaps<'a> {
-    pub(super) fn of(layout: &'a StorageLayout, sources: Option<&Sources>) -> Self {
-        let used = sources.map(|sources| {
-            let mut used = HashSet::new();
-            for unit in sources.units.values() {
-                visit(&unit.ast, &mut |tree| {
-                    used.extend(tree["referencedDeclaration"].as_i64());
-                    if tree["nodeType"] == "InlineAssembly" {
-                        used.extend(assembly(tree));
-                    }
-                });
-            }
-            used
-        });
+    pub(super) fn of(layout: &'a StorageLayout, sources: Option<&'a Sources>) -> Self {
         Self {
             types: &layout.types,
-            used,
+            sources,
+            used: OnceCell::new(),
         }
     }
 
@@ -49,14 +42,31 @@ impl<'a> Gaps<'a> {
         if !fixed_array || !says_gap(&item.label) {
             return false;
         }
-        match &self.used {
-            Some(used) => !used.contains(&item.ast_id),
+        match self.sources {
+            Some(sources) => {
+                let used = self.used.get_or_init(|| used(sources));
+                !used.contains(&item.ast_id)
+            }
             None => item
                 .label
                 .trim_start_matches('_')
                 .eq_ignore_ascii_case("gap"),
         }
     }
+}
+
+/// Declarations that some code refers to.
+fn used(sources: &Sources) -> HashSet<i64> {
+    let mut used = HashSet::new();
+    for unit in sources.units.values() {
+        visit(&unit.ast, &mut |tree| {
+            used.extend(tree["referencedDeclaration"].as_i64());
+            if tree["nodeType"] == "InlineAssembly" {
+                used.extend(assembly(tree));
+            }
+        });
+    }
+    used
 }
 
 fn says_gap(label: &str) -> bool {

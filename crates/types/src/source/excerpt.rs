@@ -79,10 +79,7 @@ mod tests {
     use serde_json::json;
 
     fn span(text: &str, tree: &Value) -> Option<Excerpt> {
-        let unit = SourceUnit {
-            text: Some(text.into()),
-            ast: json!({}),
-        };
+        let unit = SourceUnit::new(Some(text.into()), json!({}));
         let sources = Sources {
             units: [("A.sol".to_owned(), unit.into())].into(),
         };

@@ -1,5 +1,6 @@
 //! Source units and the compiler's syntax trees of them.
 
+mod definitions;
 mod excerpt;
 mod reach;
 
@@ -7,19 +8,46 @@ pub use excerpt::Excerpt;
 pub use reach::{Reached, allows, dispatch, reachable};
 
 use crate::layout::SourceLine;
-use serde_json::Value;
+use alloy_primitives::map::HashMap;
+use definitions::Definitions;
+use serde_json::{Map, Value};
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
 };
 
 /// One source file as the compiler saw it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct SourceUnit {
     /// Its text, when it is at hand; without it there are no line numbers.
     pub text: Option<Arc<str>>,
     /// solc's compact syntax tree.
     pub ast: Value,
+    definitions: OnceLock<Definitions>,
+}
+
+impl SourceUnit {
+    /// A unit of this text and tree.
+    pub fn new(text: Option<Arc<str>>, ast: Value) -> Self {
+        Self {
+            text,
+            ast,
+            definitions: OnceLock::new(),
+        }
+    }
+}
+
+impl Clone for SourceUnit {
+    /// The clone's tree may be changed: its definitions are looked for again.
+    fn clone(&self) -> Self {
+        Self::new(self.text.clone(), self.ast.clone())
+    }
+}
+
+impl PartialEq for SourceUnit {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.ast == other.ast
+    }
 }
 
 /// Source units of one compilation, by unit name.
@@ -44,6 +72,7 @@ pub struct Node<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Index<'a> {
     nodes: HashMap<i64, Node<'a>>,
+    contracts: Vec<Node<'a>>,
     texts: BTreeMap<&'a str, &'a str>,
 }
 
@@ -58,8 +87,20 @@ impl Sources {
             if let Some(text) = &unit.text {
                 index.texts.insert(name, text);
             }
-            collect(name, None, &unit.ast, 0, &mut index.nodes);
+            let definitions = unit.definitions.get_or_init(|| Definitions::of(&unit.ast));
+            definitions.each(&unit.ast, |found| {
+                let node = Node {
+                    unit: name,
+                    contract: found.owner,
+                    tree: found.tree,
+                };
+                index.nodes.insert(found.id, node);
+                if found.is_contract {
+                    index.contracts.push(node);
+                }
+            });
         }
+        index.contracts.sort_by_key(|node| id(node.tree));
         index
     }
 }
@@ -72,22 +113,16 @@ impl<'a> Index<'a> {
 
     /// Every contract, interface and library, by id.
     pub fn contracts(&self) -> Vec<Node<'a>> {
-        let mut found: Vec<_> = self
-            .nodes
-            .values()
-            .filter(|node| kind(node.tree) == "ContractDefinition")
-            .copied()
-            .collect();
-        found.sort_by_key(|node| id(node.tree));
-        found
+        self.contracts.clone()
     }
 
     /// The contract `unit:name`.
     pub fn contract(&self, qualified: &str) -> Option<Node<'a>> {
         let (unit, name) = qualified.rsplit_once(':')?;
-        self.contracts()
-            .into_iter()
+        let mut contracts = self.contracts.iter();
+        contracts
             .find(|node| node.unit == unit && node.tree["name"] == name)
+            .copied()
     }
 
     /// The contract and its bases, most derived first. `None` when a base is not at hand.
@@ -164,62 +199,19 @@ fn walk<'a>(tree: &'a Value, depth: usize, f: &mut impl FnMut(&'a Value)) {
         Value::Array(items) => items.iter().for_each(|item| walk(item, depth + 1, f)),
         Value::Object(fields) => {
             f(tree);
-            for field in fields.values() {
-                if field.is_object() || field.is_array() {
-                    walk(field, depth + 1, f);
-                }
-            }
+            inner(fields).for_each(|(_, field)| walk(field, depth + 1, f));
         }
         _ => {}
     }
 }
 
-fn collect<'a>(
-    unit: &'a str,
-    contract: Option<i64>,
-    tree: &'a Value,
-    depth: usize,
-    nodes: &mut HashMap<i64, Node<'a>>,
-) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    match tree {
-        Value::Array(items) => {
-            for item in items {
-                collect(unit, contract, item, depth + 1, nodes);
-            }
-        }
-        Value::Object(fields) => {
-            let mut inside = contract;
-            if let Some(id) = tree["id"].as_i64()
-                && matches!(
-                    kind(tree),
-                    "ContractDefinition"
-                        | "FunctionDefinition"
-                        | "ModifierDefinition"
-                        | "VariableDeclaration"
-                        | "StructDefinition"
-                        | "EnumDefinition"
-                        | "UserDefinedValueTypeDefinition"
-                )
-            {
-                let node = Node {
-                    unit,
-                    contract,
-                    tree,
-                };
-                nodes.insert(id, node);
-                if kind(tree) == "ContractDefinition" {
-                    inside = Some(id);
-                }
-            }
-            for field in fields.values() {
-                if field.is_object() || field.is_array() {
-                    collect(unit, inside, field, depth + 1, nodes);
-                }
-            }
-        }
-        _ => {}
-    }
+/// The values that may have nodes in them. Descriptions of types, half of all objects, have none.
+fn inner(fields: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
+    fields
+        .iter()
+        .filter(|(_, value)| value.is_object() || value.is_array())
+        .map(|(name, value)| (name.as_str(), value))
+        .filter(|(name, _)| !TYPES.contains(name))
 }
+
+const TYPES: [&str; 3] = ["argumentTypes", "commonType", "typeDescriptions"];

@@ -52,7 +52,7 @@ pub fn dispatch<'a>(linearized: &[Node<'a>], function: Node<'a>) -> Node<'a> {
     if !inside || function.tree["visibility"] == "private" {
         return function;
     }
-    first(linearized, &key(function.tree)).unwrap_or(function)
+    first(linearized, function.tree).unwrap_or(function)
 }
 
 /// Whether documentation allows the unsafe construct `rule`, only here or in all it reaches.
@@ -127,7 +127,7 @@ fn references<'a>(index: &Index<'a>, linearized: &[Node<'a>], from: &Node<'a>) -
                 .and_then(position)
                 .map_or(place, |here| here + 1);
             let next = linearized.get(here..).unwrap_or_default();
-            found.push(first(next, &key(target.tree)).unwrap_or(target));
+            found.push(first(next, target.tree).unwrap_or(target));
         } else if kind(tree) == "MemberAccess" {
             found.push(target);
         } else {
@@ -137,12 +137,15 @@ fn references<'a>(index: &Index<'a>, linearized: &[Node<'a>], from: &Node<'a>) -
     found
 }
 
-fn first<'a>(linearized: &[Node<'a>], wanted: &str) -> Option<Node<'a>> {
+fn first<'a>(linearized: &[Node<'a>], wanted: &Value) -> Option<Node<'a>> {
+    let wanted_key = key(wanted);
     linearized
         .iter()
         .filter(|contract| !is_interface(contract.tree))
         .flat_map(functions)
-        .find(|function| key(function.tree) == wanted && !function.tree["body"].is_null())
+        // Most differ by their name; keys are dear.
+        .filter(|function| name(function.tree) == name(wanted))
+        .find(|function| key(function.tree) == wanted_key && !function.tree["body"].is_null())
 }
 
 fn functions<'a>(contract: &Node<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {

@@ -1,0 +1,131 @@
+//! Where the definitions of a syntax tree are: looked for once, then found again by their path.
+//!
+//! Rules ask for the definitions again and again, and a tree has fifty values for each.
+
+use super::{inner, kind};
+use serde_json::Value;
+
+/// Trees deeper than this are not followed: they come from files.
+const MAX_DEPTH: usize = 512;
+
+/// The paths to all definitions of one tree, outer ones first.
+#[derive(Debug, Default)]
+pub(super) struct Definitions {
+    steps: Vec<Step>,
+}
+
+/// One step down. The steps below it follow, one level deeper.
+#[derive(Debug)]
+struct Step {
+    level: usize,
+    to: Place,
+    definition: Option<Definition>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Field(Box<str>),
+    Item(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Definition {
+    id: i64,
+    contract: bool,
+}
+
+/// A definition of a tree.
+pub(super) struct Found<'a> {
+    pub(super) id: i64,
+    /// The contract around it.
+    pub(super) owner: Option<i64>,
+    pub(super) is_contract: bool,
+    pub(super) tree: &'a Value,
+}
+
+impl Definitions {
+    /// Looks for all definitions of a tree.
+    pub(super) fn of(tree: &Value) -> Self {
+        let mut found = Self::default();
+        found.below(tree, 0);
+        found
+    }
+
+    fn below(&mut self, tree: &Value, level: usize) {
+        if level > MAX_DEPTH {
+            return;
+        }
+        match tree {
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    self.step(Place::Item(at), item, level);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, field) in inner(fields) {
+                    self.step(Place::Field(name.into()), field, level);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, to: Place, tree: &Value, level: usize) {
+        let here = self.steps.len();
+        let definition = definition(tree);
+        self.steps.push(Step {
+            level,
+            to,
+            definition,
+        });
+        self.below(tree, level + 1);
+        if definition.is_none() && self.steps.len() == here + 1 {
+            self.steps.pop();
+        }
+    }
+
+    /// Calls `found` on every definition of the tree these were looked for in.
+    pub(super) fn each<'a>(&self, tree: &'a Value, mut found: impl FnMut(Found<'a>)) {
+        let mut way: Vec<(&Value, Option<i64>)> = vec![(tree, None)];
+        for step in &self.steps {
+            way.truncate(step.level + 1);
+            let Some((above, owner)) = way.last().copied() else {
+                return;
+            };
+            let tree = match &step.to {
+                Place::Field(name) => &above[&**name],
+                Place::Item(at) => &above[*at],
+            };
+            let mut inside = owner;
+            if let Some(Definition { id, contract }) = step.definition {
+                found(Found {
+                    id,
+                    owner,
+                    is_contract: contract,
+                    tree,
+                });
+                if contract {
+                    inside = Some(id);
+                }
+            }
+            way.push((tree, inside));
+        }
+    }
+}
+
+fn definition(tree: &Value) -> Option<Definition> {
+    let kind = kind(tree);
+    let known = matches!(
+        kind,
+        "ContractDefinition"
+            | "FunctionDefinition"
+            | "ModifierDefinition"
+            | "VariableDeclaration"
+            | "StructDefinition"
+            | "EnumDefinition"
+            | "UserDefinedValueTypeDefinition"
+    );
+    let contract = kind == "ContractDefinition";
+    let id = known.then(|| tree["id"].as_i64())??;
+    Some(Definition { id, contract })
+}
