@@ -13,9 +13,14 @@ use cutover_types::{
 };
 use serde_json::{Value, value::RawValue};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    panic::resume_unwind,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 /// Build infos read so far: both sides of a check are often in one.
@@ -132,23 +137,49 @@ impl BuildInfo {
     fn sources(&self, unit: &str) -> Result<Sources, ArtifactError> {
         let mut known = self.units.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sources = Sources::default();
-        let mut queue = vec![unit.to_owned()];
-        while let Some(name) = queue.pop() {
-            if sources.units.contains_key(&name) {
-                continue;
+        let mut level = vec![unit.to_owned()];
+        while !level.is_empty() {
+            let missing: Vec<_> = level
+                .iter()
+                .filter(|name| !known.contains_key(*name))
+                .collect();
+            for (name, unit) in self.units(&missing)? {
+                known.insert(name, Arc::new(unit));
             }
-            let unit = match known.get(&name) {
-                Some(unit) => Arc::clone(unit),
-                None => match self.unit(&name)? {
-                    Some(unit) => Arc::new(unit),
-                    None => continue,
-                },
-            };
-            known.insert(name.clone(), Arc::clone(&unit));
-            queue.extend(output::imports(&unit.ast).map(str::to_owned));
-            sources.units.insert(name, unit);
+            let mut imported = BTreeSet::new();
+            for name in level {
+                if let Some(unit) = known.get(&name) {
+                    imported.extend(output::imports(&unit.ast).map(str::to_owned));
+                    sources.units.insert(name, Arc::clone(unit));
+                }
+            }
+            imported.retain(|name| !sources.units.contains_key(name));
+            level = imported.into_iter().collect();
         }
         Ok(sources)
+    }
+
+    /// Parses units, on several threads where there are several.
+    fn units(&self, names: &[&String]) -> Result<Vec<(String, SourceUnit)>, ArtifactError> {
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<_>, ArtifactError> {
+            let mut parsed = Vec::new();
+            while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                parsed.extend(self.unit(name)?.map(|unit| ((*name).clone(), unit)));
+            }
+            Ok(parsed)
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let helpers = threads.min(MAX_THREADS).min(names.len()).saturating_sub(1);
+        thread::scope(|scope| {
+            let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+            let mut parsed = work()?;
+            for helper in helpers {
+                // A panic in a helper is one here.
+                parsed.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(parsed)
+        })
     }
 
     fn unit(&self, name: &str) -> Result<Option<SourceUnit>, ArtifactError> {
@@ -166,6 +197,9 @@ impl BuildInfo {
         Ok(Some(SourceUnit::new(text, ast)))
     }
 }
+
+/// More threads gain nothing on the few units of one contract.
+const MAX_THREADS: usize = 4;
 
 /// `contract.evm.bytecode` is the innermost object whose members are chosen by name.
 const TRIMMED_LEVELS: usize = 2;
