@@ -5,6 +5,9 @@ use alloy_primitives::{Bytes, hex};
 use serde_json::Value;
 use std::{collections::BTreeSet, ops::Range};
 
+/// Characters of a hole: those of an address.
+const HOLE: usize = 40;
+
 /// Takes the code out of solc's `bytecode` and `deployedBytecode` objects.
 pub(crate) fn fill(code: &mut Code, creation: &Value, runtime: &Value) {
     let mut libraries = BTreeSet::new();
@@ -27,6 +30,10 @@ pub(crate) fn fill(code: &mut Code, creation: &Value, runtime: &Value) {
     code.creation = bytes(creation["object"].as_str());
     code.runtime = bytes(runtime["object"].as_str());
     code.immutables = immutables(runtime);
+    (code.template, code.links) = match &code.runtime {
+        Some(_) => (None, Vec::new()),
+        None => template(runtime["object"].as_str().unwrap_or_default()),
+    };
     if code.unlinked.is_empty() && code.runtime.is_none() {
         code.missing.push(
             "no runtime code: the contract is abstract, an interface, or was not compiled to code"
@@ -59,6 +66,30 @@ pub(crate) fn immutables(runtime: &Value) -> Vec<Range<usize>> {
     ranges
 }
 
+/// Unlinked code with zeros in its holes, and where they are.
+fn template(text: &str) -> (Option<Bytes>, Vec<Range<usize>>) {
+    let text = text.trim().trim_start_matches("0x");
+    let mut filled = String::with_capacity(text.len());
+    let mut links = Vec::new();
+    let mut rest = text;
+    while let Some((before, hole)) = rest.split_once("__") {
+        // A hole is as long as an address and begins with the two underscores.
+        let Some(after) = hole.get(HOLE - 2..) else {
+            return (None, Vec::new());
+        };
+        filled.push_str(before);
+        let start = filled.len() / 2;
+        links.push(start..start + HOLE / 2);
+        filled.push_str(&"0".repeat(HOLE));
+        rest = after;
+    }
+    filled.push_str(rest);
+    match bytes(Some(&filled)) {
+        Some(code) if !links.is_empty() => (Some(code), links),
+        _ => (None, Vec::new()),
+    }
+}
+
 /// `__$…$__` and `__Name____` holes of unlinked code.
 fn placeholders(text: &str) -> Vec<String> {
     let text = text.trim_start_matches("0x");
@@ -70,4 +101,28 @@ fn placeholders(text: &str) -> Vec<String> {
         rest = rest.get(at + hole.len()..).unwrap_or("");
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_of_unlinked_code_are_zeros_with_a_place() {
+        let hole = "__$0123456789abcdef0123456789abcdef01$__";
+        let (code, links) = template(&format!("6001{hole}60{hole}00"));
+        assert_eq!(links, [2..22, 23..43]);
+        let code = code.unwrap();
+        assert_eq!(
+            (code.len(), &code[..2], code[22]),
+            (44, &[0x60, 1][..], 0x60)
+        );
+        for text in [
+            "6001",
+            "6001__short",
+            "60__$0123456789abcdef0123456789abcdéf01$__",
+        ] {
+            assert_eq!(template(text), (None, Vec::new()), "{text}");
+        }
+    }
 }

@@ -33,6 +33,10 @@ pub struct Code {
     pub via_ir: Option<bool>,
     /// Whether the optimizer ran, when known.
     pub optimizer: Option<bool>,
+    /// Runtime code with zeros where libraries have to be linked in; only when there are such places.
+    pub template: Option<Bytes>,
+    /// Where those zeros are.
+    pub links: Vec<Range<usize>>,
     /// Libraries the code still has to be linked with, `Source.sol:Library`.
     pub unlinked: Vec<String>,
     /// What was asked for and is not there, each with how to get it.

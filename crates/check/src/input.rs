@@ -1,7 +1,8 @@
 //! What the rules are given.
 
+use crate::live::Live;
 use alloy_json_abi::JsonAbi;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::Bytes;
 use cutover_types::{
     Hardfork, StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources,
 };
@@ -35,23 +36,39 @@ pub struct Side<'a> {
     pub creation: Option<&'a Bytes>,
     /// Where immutables sit in the runtime code.
     pub immutables: &'a [Range<usize>],
+    /// Runtime code with zeros where libraries have to be linked in, when it cannot run as it is.
+    pub template: Option<&'a Bytes>,
+    /// Where those zeros are.
+    pub links: &'a [Range<usize>],
     /// Libraries its code is linked with or has to be.
     pub libraries: &'a [String],
     /// What could not be loaded and how to get it.
     pub missing: &'a [String],
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
+    /// Its runtime code, linked or not.
+    pub(crate) fn build(&self) -> Option<&'a Bytes> {
+        self.runtime.or(self.template)
+    }
+
+    /// Whether a byte of its runtime code is filled in later: an immutable or a library's address.
+    pub(crate) fn is_masked(&self, at: usize) -> bool {
+        let mut masked = self.immutables.iter().chain(self.links);
+        masked.any(|range| range.contains(&at))
+    }
+
     /// What the report says of it.
     pub(crate) fn checked(&self) -> CheckedCode {
-        let immutables = self.immutables.iter().map(|range| (range.start, range.end));
+        let masked = self.immutables.iter().chain(self.links);
+        let masked = masked.map(|range| (range.start, range.end));
         CheckedCode {
             reference: self.reference.to_owned(),
             contract: self.contract.unwrap_or_default().to_owned(),
             // Without code there is nothing to recognise: zero, which no code hashes to.
             build: self
-                .runtime
-                .map(|code| Fingerprint::of(code, immutables))
+                .build()
+                .map(|code| Fingerprint::of(code, masked))
                 .unwrap_or_default(),
         }
     }
@@ -88,15 +105,6 @@ pub struct WaiverRule {
     /// The last day it counts, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
-}
-
-/// The implementation a proxy runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Live {
-    /// Where.
-    pub address: Address,
-    /// Its runtime code.
-    pub code: Bytes,
 }
 
 /// How to check.

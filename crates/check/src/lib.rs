@@ -15,7 +15,8 @@ mod safety;
 mod spans;
 mod waivers;
 
-pub use input::{Kind, Live, Options, Side, WaiverRule};
+pub use input::{Kind, Options, Side, WaiverRule};
+pub use live::{Live, Seen, wanted};
 pub use rules::{RULES, Rule, rule};
 
 use cutover_types::{
@@ -29,7 +30,8 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     let safety = safety::inspect(green, options);
     let mut findings = layout.findings;
     findings.extend(safety.findings);
-    findings.extend(live::compare(blue, options));
+    let live = live::inspect(blue, green, options, &mut findings);
+    findings.extend(live.findings);
     findings.extend(build::compare(blue, green, options));
     let interface = interface::compare(blue, green, options);
     findings.extend(interface.findings);
@@ -60,6 +62,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
         Verdict::Blocked
     } else if layout_verdict == LayoutVerdict::Inconclusive
         || safety_verdict == SafetyVerdict::Inconclusive
+        || !live.unknown.is_empty()
     {
         Verdict::Inconclusive
     } else {
@@ -72,6 +75,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
         ));
     }
     let rest = missing(blue, green).into_iter().chain(interface.unchecked);
+    let rest = live.unknown.into_iter().chain(rest);
     for why in safety.unknown.into_iter().chain(rest) {
         if !not_checked.contains(&why) {
             not_checked.push(why);
@@ -86,7 +90,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
         findings,
         rollback: None,
         mixed: None,
-        live: None,
+        live: live.contract,
         layouts: Layouts {
             blue: items(blue.layout),
             green: items(green.layout),

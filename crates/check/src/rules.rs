@@ -173,6 +173,12 @@ rules! {
     CONSTANT_CHANGED = "constant-changed", Interface, Note,
         "a constant has another value",
         "make sure that nothing stored, signed or deployed goes by the old value";
+    INITIALIZER_VERSION = "initializer-version", Chain, Error,
+        "the version stored in the proxy and green's initializers do not fit: one can never run, or runs again",
+        "give a new migration the version after the stored one, and keep the version where it is stored";
+    UNEXPLAINED_WRITE = "unexplained-write", Chain, Warning,
+        "recorded transactions write slots of the proxy that belong to no variable of either layout",
+        "find out what is stored there (assembly, another facet, another source than blue's) and that green leaves it alone";
     WAIVER_EXPIRED = "waiver-expired", Safety, Warning,
         "a waiver that would have applied is past its date",
         "look at the finding again, then renew or remove the waiver";

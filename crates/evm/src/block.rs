@@ -4,6 +4,7 @@ use crate::{
     changes::{Changes, Layer, View},
     environment::Environment,
     error::EvmError,
+    hashes::Hashes,
     machine::{self, Machine},
     store::Store,
     touched::Touched,
@@ -15,7 +16,9 @@ use alloy_eips::{
     eip4788::{BEACON_ROOTS_ADDRESS, SYSTEM_ADDRESS},
 };
 use alloy_primitives::{Address, B256, Log, U256};
-use cutover_types::{Hardfork, Missing, Outcome, State, StateDiff, Status, execution::merge_diff};
+use cutover_types::{
+    Hardfork, Missing, Outcome, State, StateDiff, Status, execution::merge_diff, storage::Preimages,
+};
 use revm::{context::result::ExecutionResult, state::EvmState};
 use std::collections::BTreeSet;
 
@@ -57,6 +60,17 @@ impl From<ExecutionResult> for Summary {
             logs,
         }
     }
+}
+
+/// What a transaction did to the storage of one account.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// What its receipt says.
+    pub summary: Summary,
+    /// The slots it left changed.
+    pub written: BTreeSet<B256>,
+    /// What was hashed on the way: the keys of mappings.
+    pub preimages: Preimages,
 }
 
 /// Runs the transactions of a block in order over the state of its parent.
@@ -154,6 +168,26 @@ impl<'a> BlockRun<'a> {
         let ran = self.machine.run(&mut self.store, tx.to_env()?)?;
         self.commit(ran.state);
         Ok(ran.result.into())
+    }
+
+    /// Runs the next transaction for what it does to the storage of `account`.
+    ///
+    /// # Errors
+    /// As [`crate::execute`].
+    pub fn next_stored(
+        &mut self,
+        tx: &SignedTransaction,
+        account: Address,
+    ) -> Result<Stored, EvmError> {
+        let hashes = Hashes::of(account);
+        let (ran, hashes) = self.machine.watch(&mut self.store, tx.to_env()?, hashes)?;
+        let diff = self.commit(ran.state);
+        let written = diff.get(&account).map(|diff| diff.storage.keys().copied());
+        Ok(Stored {
+            summary: ran.result.into(),
+            written: written.into_iter().flatten().collect(),
+            preimages: hashes.preimages,
+        })
     }
 
     fn commit(&mut self, state: EvmState) -> StateDiff {

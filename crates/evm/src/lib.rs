@@ -17,6 +17,7 @@ mod codes;
 mod environment;
 mod error;
 mod execute;
+mod hashes;
 mod machine;
 mod receipt;
 mod recorder;
@@ -27,7 +28,7 @@ mod touched;
 mod transaction;
 mod wanted;
 
-pub use block::{BlockRun, Summary};
+pub use block::{BlockRun, Stored, Summary};
 pub use changes::{Changes, View};
 pub use environment::Environment;
 pub use error::EvmError;

@@ -4,11 +4,13 @@ use crate::{environment::Environment, error::EvmError, recorder::Recorder, store
 use alloy_primitives::{Address, Bytes};
 use cutover_types::{Outcome, StateDiff, Status};
 use revm::{
-    Context, ExecuteEvm as _, InspectEvm as _, Journal, MainBuilder as _, SystemCallEvm as _,
+    Context, ExecuteEvm as _, InspectEvm as _, Inspector, Journal, MainBuilder as _,
+    SystemCallEvm as _,
     context::{
         BlockEnv, CfgEnv, TxEnv,
         result::{ExecutionResult, HaltReason, Output},
     },
+    interpreter::interpreter::EthInterpreter,
     primitives::hardfork::SpecId,
     state::EvmState,
 };
@@ -68,9 +70,20 @@ impl Machine {
         store: &mut Store<'_>,
         tx: TxEnv,
     ) -> Result<(Ran, Recorder), EvmError> {
-        let mut evm = self
-            .context(store)
-            .build_mainnet_with_inspector(Recorder::default());
+        self.watch(store, tx, Recorder::default())
+    }
+
+    /// Runs under an inspector.
+    pub(crate) fn watch<'b, 'a, I>(
+        &self,
+        store: &'b mut Store<'a>,
+        tx: TxEnv,
+        inspector: I,
+    ) -> Result<(Ran, I), EvmError>
+    where
+        I: Inspector<Machinery<'b, 'a>, EthInterpreter>,
+    {
+        let mut evm = self.context(store).build_mainnet_with_inspector(inspector);
         let ran = evm.inspect_tx(tx)?;
         let ran = Ran {
             result: ran.result,

@@ -64,6 +64,19 @@ fn masked(code: &[u8], immutables: &[(usize, usize)]) -> Option<Vec<u8>> {
     Some(code)
 }
 
+/// The compiler that solc's metadata names, `0.8.28`.
+pub fn compiler(code: &[u8]) -> Option<String> {
+    let metadata = code.get(without_metadata(code).len()..)?;
+    let key = b"\x64solc\x43";
+    let at = metadata
+        .windows(key.len())
+        .position(|window| window == key)?;
+    match metadata.get(at + key.len()..)? {
+        [major, minor, patch, ..] => Some(format!("{major}.{minor}.{patch}")),
+        _ => None,
+    }
+}
+
 /// `code` without solc's metadata: a CBOR map at the end, its length in the last two bytes.
 pub fn without_metadata(code: &[u8]) -> &[u8] {
     let Some((rest, length)) = code.split_last_chunk::<2>() else {
@@ -100,6 +113,10 @@ mod tests {
         other[2] = 0x54;
         assert_eq!(ours.compare(&other), Match::None);
         assert_eq!(ours.compare(&[]), Match::None);
+        assert_eq!(compiler(&other).as_deref(), Some("0.8.28"));
+        assert_eq!(compiler(&other[..6]), None);
+        assert_eq!(compiler(&other).as_deref(), Some("0.8.28"));
+        assert_eq!(compiler(&other[..6]), None);
     }
 
     #[test]

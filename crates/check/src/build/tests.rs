@@ -50,6 +50,7 @@ fn a_newer_evm_is_a_warning_until_the_chain_is_known() {
         live: Some(Live {
             address: Address::ZERO,
             code: code.clone(),
+            ..Live::default()
         }),
         ..Options::default()
     };
