@@ -37,6 +37,9 @@ impl Report for CheckReport {
             let found = answer.iter().flat_map(said);
             document.section(name, found.collect());
         }
+        if let Some(live) = &self.live {
+            crate::live::section(&mut document, live);
+        }
         let not_checked = self.not_checked.iter().map(|what| what.as_str().into());
         document.section("Not checked", not_checked.collect());
         document.blocks.push(verdict(self));

@@ -15,6 +15,7 @@ mod document;
 mod hex;
 mod html;
 mod inspection;
+mod live;
 mod markdown;
 mod page;
 mod proposal;

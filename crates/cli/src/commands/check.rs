@@ -1,15 +1,21 @@
 //! `cutover check`: storage layout and upgrade safety.
 
+mod live;
+mod seen;
+
 use crate::{
-    commands::{code, inspect},
+    commands::code,
     context::Context,
-    exit::{Exit, OrStop, usage},
+    exit::{Exit, OrStop},
 };
 use alloy_primitives::{Address, Bytes};
 use clap::{Args, ValueEnum};
 use cutover_artifacts::{Code, Need};
-use cutover_check::{Kind, Live, Options, Side, WaiverRule};
-use cutover_types::{Hardfork, Verdict, file::Inputs};
+use cutover_check::{Kind, Options, Side, WaiverRule};
+use cutover_types::{
+    Hardfork, Verdict,
+    file::{Input, Inputs},
+};
 use std::{collections::BTreeSet, path::PathBuf};
 
 /// Compare the storage of two implementations and look for unsafe code in the new one
@@ -46,9 +52,16 @@ pub(crate) struct Check {
     /// The compiler for green
     #[arg(long, value_name = "PATH")]
     green_solc: Option<PathBuf>,
-    /// Hold blue against what this proxy really runs; needs a node
+    /// Hold both against what this proxy really runs and stores; needs a node
     #[arg(long, value_name = "PROXY", value_parser = cutover_types::address::parse)]
     live: Option<Address>,
+    /// The block to read `--live` at; the newest when not given
+    #[arg(long, value_name = "NUMBER", requires = "live")]
+    block: Option<u64>,
+    /// A recording that shows which keys of mappings there are and what is written; with `--live`, the
+    /// run folder's when not given
+    #[arg(long, value_name = "DIR", requires = "live")]
+    recording: Option<PathBuf>,
     /// The hardfork of the proxy's chain, such as `cancun`: green must not need a newer one
     #[arg(long, value_name = "NAME", value_parser = hardfork)]
     hardfork: Option<Hardfork>,
@@ -121,15 +134,19 @@ impl Check {
             today: today(),
             unsafe_allow: self.unsafe_allow.iter().cloned().collect::<BTreeSet<_>>(),
             allow_renames: self.allow_renames,
-            live: self.live(context).await?,
+            live: self.live(context, &side(&blue), &side(&green)).await?,
             proxy_code,
             hardfork,
         };
         let report = cutover_check::check(&side(&blue), &side(&green), &options);
-        let inputs = Inputs::from([
+        let mut inputs = Inputs::from([
             ("blue".to_owned(), code::as_input(&blue)?),
             ("green".to_owned(), code::as_input(&green)?),
         ]);
+        if let Some(seen) = options.live.as_ref().and_then(|live| live.seen.as_ref()) {
+            let digest = seen.digest;
+            inputs.insert("recording".to_owned(), Input { digest, file: None });
+        }
         context.run.write(&report, &inputs)?;
         context.output.show("check", &inputs, &report, || {
             cutover_report::check(&report, &context.style())
@@ -139,28 +156,6 @@ impl Check {
             Verdict::Blocked => Exit::CheckBlocked,
             Verdict::Inconclusive => Exit::Inconclusive,
         })
-    }
-}
-
-impl Check {
-    /// The implementation of `--live`'s proxy.
-    async fn live(&self, context: &Context) -> eyre::Result<Option<Live>> {
-        let Some(proxy) = self.live else {
-            return Ok(None);
-        };
-        let node = context.node().await?;
-        let inspection = cutover_inspect::inspect(&node, proxy, None, &context.progress())
-            .await
-            .map_err(inspect::stop)?;
-        let Some(facts) = inspection.proxy else {
-            return Err(usage(
-                format!("{proxy} is not a proxy"),
-                "`cutover inspect` says what was seen",
-            ));
-        };
-        let address = facts.implementation.address;
-        let code = code::code_at(&node, address).await?;
-        Ok(Some(Live { address, code }))
     }
 }
 
@@ -207,6 +202,8 @@ fn side(code: &Code) -> Side<'_> {
         optimizer: code.optimizer,
         creation: code.creation.as_ref(),
         immutables: &code.immutables,
+        template: code.template.as_ref(),
+        links: &code.links,
         libraries: &code.unlinked,
         missing: &code.missing,
     }

@@ -50,8 +50,18 @@ pub(super) async fn load(
 
 /// The code at an address; an address without code is refused.
 pub(super) async fn code_at(node: &Node, address: Address) -> eyre::Result<Bytes> {
+    code_at_block(node, address, None).await
+}
+
+/// The code at an address after a block, the newest when it is not given.
+pub(super) async fn code_at_block(
+    node: &Node,
+    address: Address,
+    block: Option<u64>,
+) -> eyre::Result<Bytes> {
+    let block = block.map_or("latest".to_owned(), |number| format!("{number:#x}"));
     let code: Bytes = node
-        .call("eth_getCode", serde_json::json!([address, "latest"]))
+        .call("eth_getCode", serde_json::json!([address, block]))
         .await
         .map_err(|error| chain_stop(&error))?;
     if code.is_empty() {

@@ -1,0 +1,158 @@
+//! `cutover check --live`: what runs behind the proxy, and what it stores.
+
+use super::{Check, seen};
+use crate::{
+    commands::{code, inspect, record},
+    context::{Context, chain_stop},
+    exit::{Exit, OrStop, chain, inconclusive, usage},
+};
+use alloy_primitives::{Address, B256};
+use cutover_chain::{LazyState, Node};
+use cutover_check::{Live, Seen, Side};
+use cutover_types::{Missing, inspection::BlockId, progress::Progress, text};
+use std::collections::BTreeSet;
+
+/// How often what was read leads to more to read: a length, then what it is the length of, for each level
+/// of a type.
+const ROUNDS: usize = 32;
+/// Characters kept of what a node says.
+const MAX_REASON: usize = 160;
+
+impl Check {
+    /// What the chain shows of `--live`'s proxy, all of it at one block.
+    pub(super) async fn live(
+        &self,
+        context: &Context,
+        blue: &Side<'_>,
+        green: &Side<'_>,
+    ) -> eyre::Result<Option<Live>> {
+        let Some(proxy) = self.live else {
+            return Ok(None);
+        };
+        let node = context.node().await?;
+        let inspection = cutover_inspect::inspect(&node, proxy, self.block, &context.progress())
+            .await
+            .map_err(inspect::stop)?;
+        let Some(facts) = inspection.proxy else {
+            return Err(usage(
+                format!("{proxy} is not a proxy"),
+                "`cutover inspect` says what was seen",
+            ));
+        };
+        let block = inspection.block;
+        let address = facts.implementation.address;
+        let mut live = Live {
+            proxy,
+            chain_id: inspection.chain_id,
+            block: Some(block),
+            beacon: facts.beacon,
+            address,
+            code: code::code_at_block(&node, address, Some(block.number)).await?,
+            seen: self
+                .seen(context, proxy, inspection.chain_id, address)
+                .await?,
+            ..Live::default()
+        };
+        read(context, &node, block, blue, green, &mut live).await?;
+        let (hash, _) = node
+            .header(block.number)
+            .await
+            .or_stop(Exit::Inconclusive, "")?;
+        if hash != block.hash {
+            return Err(inconclusive(
+                format!("block {} was replaced while it was read", block.number),
+                "run it again, or give an older block with --block",
+            ));
+        }
+        Ok(Some(live))
+    }
+
+    /// What the recording shows of the proxy's storage.
+    async fn seen(
+        &self,
+        context: &Context,
+        proxy: Address,
+        chain_id: u64,
+        implementation: Address,
+    ) -> eyre::Result<Option<Seen>> {
+        let of_the_run = context.run.file(record::FOLDER);
+        let path = match &self.recording {
+            Some(path) => path.clone(),
+            None if of_the_run.is_dir() => of_the_run,
+            None => return Ok(None),
+        };
+        let folder = record::open(&path)?;
+        let manifest = folder.manifest();
+        if (manifest.proxy, manifest.chain_id) != (proxy, chain_id) {
+            if self.recording.is_none() {
+                return Ok(None);
+            }
+            return Err(usage(
+                format!(
+                    "{} is a recording of {} on chain {}, not of {proxy} on chain {chain_id}",
+                    path.display(),
+                    manifest.proxy,
+                    manifest.chain_id
+                ),
+                "give a recording of the same proxy",
+            ));
+        }
+        let progress = context.progress();
+        let blocks = manifest.blocks.len() as u64;
+        progress.start("executing the recording", Some(blocks));
+        let seen = tokio::task::spawn_blocking(move || {
+            let seen = seen::seen(&folder, implementation, &progress);
+            progress.finish();
+            seen
+        })
+        .await?;
+        Ok(Some(seen))
+    }
+}
+
+/// Reads what the check wants to know of the proxy's storage until it wants no more.
+async fn read(
+    context: &Context,
+    node: &Node,
+    block: BlockId,
+    blue: &Side<'_>,
+    green: &Side<'_>,
+    live: &mut Live,
+) -> eyre::Result<()> {
+    let progress = context.progress();
+    progress.start("reading the proxy's storage", None);
+    let mut state = LazyState::new(node.clone(), block.number);
+    for _ in 0..ROUNDS {
+        let wanted = cutover_check::wanted(blue, green, live);
+        if wanted.is_empty() {
+            break;
+        }
+        let keys: BTreeSet<Missing> = wanted
+            .iter()
+            .map(|slot| missing(live.proxy, *slot))
+            .collect();
+        let refused = state
+            .fill(&keys)
+            .await
+            .map_err(|error| chain_stop(&error))?;
+        for (missing, error) in refused {
+            if let Missing::Slot { slot, .. } = missing {
+                let why = text::terminal(&chain(&error), MAX_REASON);
+                live.refused.insert(slot, why);
+            }
+        }
+        let known = state.known.storage.get(&live.proxy);
+        for slot in wanted {
+            if let Some(word) = known.and_then(|known| known.get(&slot)) {
+                live.words.insert(slot, *word);
+            }
+        }
+        progress.advance(1);
+    }
+    progress.finish();
+    Ok(())
+}
+
+fn missing(address: Address, slot: B256) -> Missing {
+    Missing::Slot { address, slot }
+}
