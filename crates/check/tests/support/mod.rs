@@ -18,6 +18,8 @@ pub(crate) fn view(code: &Code) -> Side<'_> {
         optimizer: code.optimizer,
         creation: code.creation.as_ref(),
         immutables: &code.immutables,
+        template: code.template.as_ref(),
+        links: &code.links,
         libraries: &code.unlinked,
         missing: &code.missing,
     }
