@@ -157,7 +157,13 @@ fn declarations(finding: &Finding, blue: &Source<'_>, green: &Source<'_>) -> Vec
             green.declaration(new),
             old.and_then(|old| blue.declaration(old)),
         ];
-        return spans.into_iter().flatten().collect();
+        let spans: Vec<_> = spans.into_iter().flatten().collect();
+        // What the code keeps at a slot by number is declared nowhere.
+        return if spans.is_empty() {
+            only(green, finding)
+        } else {
+            spans
+        };
     }
     let Some(old) = blue.named(finding) else {
         return only(green, finding);

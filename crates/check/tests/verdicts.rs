@@ -4,7 +4,7 @@
 
 use cutover_artifacts::{Code, LoadOptions, Need, Reference, compilers, load};
 use cutover_check::{Kind, Options, check};
-use cutover_types::{CheckReport, LayoutVerdict, SafetyVerdict};
+use cutover_types::{Category, CheckReport, Finding, LayoutVerdict, SafetyVerdict, check::Role};
 use serde_json::{Map, Value, json};
 use std::{
     io::Write,
@@ -70,6 +70,7 @@ fn every_pair_gets_its_verdict() {
                 .iter()
                 .filter(|rule| rule.strip_prefix('+').is_some_and(warned)),
         );
+        wrong.extend(report.findings.iter().filter_map(pointless));
         if (layout, safety) != (case.layout, case.safety) || rules != case.rules {
             wrong.push(format!(
                 "{}: {layout} {safety} {rules:?}, expected {} {} {:?}\n{:#?}\n{:#?}",
@@ -169,4 +170,25 @@ fn options(root: &std::path::Path) -> LoadOptions {
         solc: None,
         need: Need::ALL,
     }
+}
+
+/// What is wrong with the places a finding points at, if anything is.
+fn pointless(finding: &Finding) -> Option<String> {
+    for span in &finding.spans {
+        let (column, length) = (span.column as usize, span.length as usize);
+        let marked: String = span.text.chars().skip(column - 1).take(length).collect();
+        let named = span.note.split('`').nth(1);
+        let here = named.is_none_or(|name| marked.contains(name) || span.note.contains("has no"));
+        if marked.chars().count() != length || !here {
+            return Some(format!("{}: {span:?} marks `{marked}`", finding.rule));
+        }
+    }
+    let about_a_variable =
+        finding.category == Category::Layout && finding.slot.is_some() && finding.source.is_none();
+    let first = finding.spans.first().map(|span| span.role);
+    let wrong = match first {
+        None => about_a_variable || finding.category == Category::Safety,
+        Some(role) => role != Role::Green,
+    };
+    wrong.then(|| format!("{}: points at {first:?} first: {finding:?}", finding.rule))
 }

@@ -17,6 +17,15 @@ pub(crate) enum Color {
     Never,
 }
 
+/// The JSON of a result, with its schema.
+pub(crate) fn json<T: Serialize>(
+    command: &str,
+    inputs: &Inputs,
+    content: &T,
+) -> eyre::Result<String> {
+    Ok(json::to_text(&Document::new(command, inputs, content))?)
+}
+
 /// How results and messages are shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -63,10 +72,15 @@ impl Output {
         text: impl FnOnce() -> String,
     ) -> eyre::Result<()> {
         let shown = if self.json {
-            json::to_text(&Document::new(command, inputs, content))?
+            self::json(command, inputs, content)?
         } else {
             text()
         };
+        self.print(&shown)
+    }
+
+    /// Prints text as it is.
+    pub(crate) fn print(&self, shown: &str) -> eyre::Result<()> {
         let mut stdout = io::stdout().lock();
         match stdout
             .write_all(shown.as_bytes())

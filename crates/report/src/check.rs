@@ -1,13 +1,13 @@
 //! What `check` found, the way a compiler says it.
 
-use crate::{Document, Line, Report, Tone, document::Block, hex};
+use crate::{Document, Line, Report, Style, Tone, document::Block, hex};
 use cutover_types::{
     CheckReport, Finding, LayoutVerdict, SafetyVerdict, Severity, Verdict,
     check::{CheckedCode, Damage, Direction},
 };
 
 /// Stored values shown of one finding.
-const MAX_DAMAGE: usize = 8;
+pub(crate) const MAX_DAMAGE: usize = 8;
 
 impl Report for CheckReport {
     fn document(&self) -> Document {
@@ -213,8 +213,15 @@ fn finding(finding: &Finding) -> Block {
     }
 }
 
+/// One finding as text.
+pub(crate) fn drawn(found: &Finding, style: Style) -> String {
+    let mut document = Document::default();
+    document.blocks.push(finding(found));
+    document.text(&style)
+}
+
 /// What a stored value turns into.
-fn lost(damage: &Damage) -> String {
+pub(crate) fn lost(damage: &Damage) -> String {
     format!(
         "`{}` reads {} instead of {}, at slot {}",
         damage.variable,

@@ -9,26 +9,36 @@ mod brief;
 mod check;
 #[cfg(test)]
 mod check_tests;
+mod ci;
+#[cfg(test)]
+mod ci_tests;
 mod deployment;
 mod doctor;
 mod document;
 mod hex;
 mod html;
 mod inspection;
+mod junit;
 mod live;
+mod map;
 mod markdown;
 mod page;
 mod proposal;
 mod recording;
 mod replay;
 mod rollout;
+mod sarif;
 mod snippet;
 mod terminal;
 mod verify;
 
+pub use ci::{Ci, RuleText};
 pub use doctor::{Item, doctor};
 pub use document::{Block, Document, Line, Span, Tone, Tree};
+pub use junit::junit;
+pub use map::Map;
 pub use page::{signers_document, signers_page};
+pub use sarif::sarif;
 pub use terminal::Style;
 pub use verify::verify;
 

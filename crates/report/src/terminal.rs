@@ -34,7 +34,7 @@ impl Style {
         Self { colour, width }
     }
 
-    fn paint(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Plain | Tone::Code => "",
             Tone::Strong => "1",
@@ -58,7 +58,7 @@ impl Style {
     }
 
     /// The line in rows of at most `width`, broken at spaces; a longer word keeps its own row.
-    fn wrapped(self, line: &Line, width: usize) -> Vec<String> {
+    pub(crate) fn wrapped(self, line: &Line, width: usize) -> Vec<String> {
         let mut rows = vec![String::new()];
         let mut used = 0;
         for span in &line.0 {

@@ -1,6 +1,7 @@
 //! `cutover check`: storage layout and upgrade safety.
 
 mod live;
+mod output;
 mod seen;
 
 use crate::{
@@ -71,6 +72,8 @@ pub(crate) struct Check {
     /// A variable renamed in place is a note, not an error
     #[arg(long)]
     allow_renames: bool,
+    #[command(flatten)]
+    output: output::OutputArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -92,6 +95,7 @@ impl From<KindArgument> for Kind {
 
 impl Check {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
+        self.output.refuse_nonsense(context)?;
         let root = context.root(self.root.as_deref());
         let revision = match &self.blue_rev {
             Some(revision) => {
@@ -104,6 +108,11 @@ impl Check {
             None => self.blue_root.clone().unwrap_or_else(|| root.clone()),
         };
         let green_root = self.green_root.clone().unwrap_or(root);
+        // A revision is checked out elsewhere; its files are green's, as they were.
+        let blue_place = match &revision {
+            Some(_) => green_root.clone(),
+            None => blue_root.clone(),
+        };
         let progress = context.progress();
         cutover_types::progress::Progress::start(&progress, "compiling", None);
         // Two compilers at once: one run for both would change the trees' ids, which some code
@@ -119,7 +128,7 @@ impl Check {
             code::load(
                 context,
                 &self.green,
-                green_root,
+                green_root.clone(),
                 self.green_solc.clone(),
                 Need::ALL,
             ),
@@ -147,15 +156,25 @@ impl Check {
             let digest = seen.digest;
             inputs.insert("recording".to_owned(), Input { digest, file: None });
         }
-        context.run.write(&report, &inputs)?;
-        context.output.show("check", &inputs, &report, || {
-            cutover_report::check(&report, &context.style())
-        })?;
-        Ok(match report.verdict {
+        let exit = match report.verdict {
             Verdict::Pass => Exit::Ok,
             Verdict::Blocked => Exit::CheckBlocked,
             Verdict::Inconclusive => Exit::Inconclusive,
-        })
+        };
+        let shown = output::Shown {
+            report: &report,
+            inputs: &inputs,
+            blue: &blue,
+            green: &green,
+            roots: [&blue_place, &green_root],
+            off: &options.unsafe_allow,
+            live: self.live.is_some(),
+            exit,
+        };
+        let staged = self.output.stage(context, &shown)?;
+        context.run.write(&report, &inputs)?;
+        staged.show(context)?;
+        Ok(exit)
     }
 }
 

@@ -1,0 +1,389 @@
+//! What `check` prints and writes, in the forms that people and CI systems read.
+
+use crate::{
+    context::Context,
+    exit::{Exit, usage},
+    output,
+};
+use clap::{Args, ValueEnum};
+use cutover_artifacts::Code;
+use cutover_report::{Ci, Map, Report, RuleText, Style};
+use cutover_types::{CheckReport, check::Category, check::Role, file::Inputs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Write},
+    path::{Component, Path, PathBuf},
+};
+use tempfile::NamedTempFile;
+
+/// The rules as people read them: the help of each in SARIF.
+const RULES: &str = include_str!("../../../docs/rules.md");
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArguments {
+    /// The form of what is printed; `--json` is `--format json`
+    #[arg(long, value_enum, value_name = "FORM")]
+    format: Option<Form>,
+    /// Write the report to a file, too, in the form its name ends in: .json, .sarif, .xml (JUnit), .md,
+    /// .html, .txt or .svg (the map); may be given several times
+    #[arg(short, long, value_name = "FILE", value_parser = Target::parse)]
+    output: Vec<Target>,
+    /// Show both storages side by side, slot by slot; with a FILE, draw them there (.svg)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, value_parser = Target::parse)]
+    map: Option<Option<Target>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people, in the manner of a compiler
+    Text,
+    /// The JSON that scripts rely on
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test reports
+    Junit,
+    /// For comments on pull requests
+    Markdown,
+    /// A page that loads nothing
+    Html,
+    /// The map as a picture
+    #[value(skip)]
+    Svg,
+}
+
+/// A file to write and what goes into it.
+#[derive(Clone, Debug)]
+struct Target {
+    path: PathBuf,
+    form: Form,
+}
+
+impl Target {
+    fn parse(text: &str) -> Result<Self, String> {
+        let name = text.to_ascii_lowercase();
+        let endings = [
+            (".sarif.json", Form::Sarif),
+            (".sarif", Form::Sarif),
+            (".json", Form::Json),
+            (".xml", Form::Junit),
+            (".md", Form::Markdown),
+            (".html", Form::Html),
+            (".txt", Form::Text),
+            (".svg", Form::Svg),
+        ];
+        let form = endings.iter().find(|(ending, _)| name.ends_with(ending));
+        match form {
+            Some((_, form)) => Ok(Self {
+                path: PathBuf::from(text),
+                form: *form,
+            }),
+            None => Err(
+                "the name has to end in .json, .sarif, .xml, .md, .html, .txt or .svg".to_owned(),
+            ),
+        }
+    }
+}
+
+/// A check that is to be shown.
+pub(super) struct Shown<'a> {
+    pub(super) report: &'a CheckReport,
+    pub(super) inputs: &'a Inputs,
+    pub(super) blue: &'a Code,
+    pub(super) green: &'a Code,
+    /// The projects blue and green are in.
+    pub(super) roots: [&'a Path; 2],
+    /// Rules that were switched off.
+    pub(super) off: &'a BTreeSet<String>,
+    /// Whether a proxy was looked at.
+    pub(super) live: bool,
+    pub(super) exit: Exit,
+}
+
+impl OutputArguments {
+    /// Refuses what contradicts itself, before any work is done.
+    pub(super) fn refuse_nonsense(&self, context: &Context) -> eyre::Result<()> {
+        if context.output.json && self.format.is_some_and(|form| form != Form::Json) {
+            return Err(usage(
+                "--json and another --format were given",
+                "leave one out; -o FILE writes further forms",
+            ));
+        }
+        for target in self.targets() {
+            if target.path.is_dir() {
+                return Err(usage(
+                    format!("cannot write {}: it is a folder", target.path.display()),
+                    "name a file",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.output.iter().chain(self.map.iter().flatten())
+    }
+
+    /// Makes everything ready: nothing is in its place yet, and nothing is printed.
+    pub(super) fn stage(&self, context: &Context, shown: &Shown<'_>) -> eyre::Result<Staged> {
+        let form = match self.format {
+            Some(form) => form,
+            None if context.output.json => Form::Json,
+            None => Form::Text,
+        };
+        let printed = shown.in_form(form, &context.style(), matches!(self.map, Some(None)))?;
+        let plain = Style::default();
+        let mut files = Vec::new();
+        for target in self.targets() {
+            let is_map = self.map.iter().flatten().any(|map| map.path == target.path);
+            let text = match target.form {
+                Form::Text if is_map => shown.map().text(&plain),
+                form => shown.in_form(form, &plain, self.map.is_some())?,
+            };
+            let file = stage(&target.path, text.as_bytes())
+                .map_err(|error| unwritable(&target.path, &error))?;
+            files.push((file, target.path.clone()));
+        }
+        Ok(Staged { files, printed })
+    }
+}
+
+/// Files beside the places they belong to; they vanish unless they are shown.
+pub(super) struct Staged {
+    files: Vec<(NamedTempFile, PathBuf)>,
+    printed: String,
+}
+
+impl Staged {
+    /// Puts every file in its place, then prints.
+    pub(super) fn show(self, context: &Context) -> eyre::Result<()> {
+        for (file, path) in self.files {
+            file.persist(&path)
+                .map_err(|error| unwritable(&path, &error.error))?;
+        }
+        context.output.print(&self.printed)
+    }
+}
+
+impl Shown<'_> {
+    fn in_form(&self, form: Form, style: &Style, with_map: bool) -> eyre::Result<String> {
+        let repository = repository(self.roots[1]);
+        let locate = |role: Role, file: &str| {
+            let root = match role {
+                Role::Blue => self.roots[0],
+                Role::Green => self.roots[1],
+            };
+            located(&repository, root, file)
+        };
+        let ci = || Ci {
+            rules: self.rules(),
+            version: env!("CARGO_PKG_VERSION"),
+            exit: self.exit as u8,
+            locate: &locate,
+        };
+        let document = || {
+            let mut document = self.report.document();
+            if with_map {
+                document.blocks.push(self.map().block());
+            }
+            document
+        };
+        Ok(match form {
+            // The verdict comes last.
+            Form::Text if with_map => {
+                format!(
+                    "{}\n{}",
+                    self.map().text(style),
+                    self.report.document().text(style)
+                )
+            }
+            Form::Text => self.report.document().text(style),
+            Form::Json => output::json("check", self.inputs, self.report)?,
+            Form::Sarif => cutover_report::sarif(self.report, &ci())?,
+            Form::Junit => cutover_report::junit(self.report, &ci())?,
+            Form::Markdown => document().markdown(),
+            Form::Html => document().html(),
+            Form::Svg => self.map().svg(),
+        })
+    }
+
+    fn map(&self) -> Map {
+        let name = |contract: &str, reference: &str| match contract {
+            "" => reference.to_owned(),
+            contract => contract.to_owned(),
+        };
+        let (blue, green) = (&self.report.blue, &self.report.green);
+        Map::of(
+            (
+                &name(&blue.contract, &blue.reference),
+                self.blue.layout.as_ref(),
+            ),
+            (
+                &name(&green.contract, &green.reference),
+                self.green.layout.as_ref(),
+            ),
+            &self.report.findings,
+        )
+    }
+
+    fn rules(&self) -> Vec<RuleText<'static>> {
+        let text = |rule: &&'static cutover_check::Rule| RuleText {
+            id: rule.id,
+            category: rule.category,
+            severity: rule.severity,
+            summary: rule.summary,
+            help: rule.help,
+            markdown: section(RULES, rule.id).to_owned(),
+            page: format!(
+                "{}/blob/main/crates/cli/docs/rules.md#{}",
+                env!("CARGO_PKG_REPOSITORY"),
+                rule.id
+            ),
+            skipped: if self.off.contains(rule.id) {
+                Some("switched off on the command line".to_owned())
+            } else if rule.category == Category::Chain && !self.live {
+                Some("the proxy was not looked at: --live PROXY does".to_owned())
+            } else {
+                None
+            },
+        };
+        cutover_check::RULES.iter().map(text).collect()
+    }
+}
+
+/// What the rules' page says under a rule's heading.
+fn section<'a>(page: &'a str, id: &str) -> &'a str {
+    let heading = format!("### `{id}`\n");
+    let Some(at) = page.find(&heading) else {
+        return "";
+    };
+    let rest = &page[at + heading.len()..];
+    let end = ["\n### ", "\n## "]
+        .iter()
+        .filter_map(|next| rest.find(next));
+    rest[..end.min().unwrap_or(rest.len())].trim()
+}
+
+/// The folder that file names of a CI system are relative to.
+fn repository(root: &Path) -> PathBuf {
+    let root = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let here = std::env::current_dir().ok();
+    root.ancestors()
+        .find(|folder| folder.join(".git").exists())
+        .map(Path::to_path_buf)
+        .or_else(|| here.filter(|here| root.starts_with(here)))
+        .unwrap_or(root)
+}
+
+/// A source unit's path in the repository; units the project does not have keep their name.
+fn located(repository: &Path, root: &Path, file: &str) -> String {
+    let full = root.join(file);
+    let resolved = fs::canonicalize(&full).ok();
+    let inside = resolved.as_deref().and_then(|full| {
+        let path = full.strip_prefix(repository).ok()?;
+        let parts: Vec<_> = path
+            .components()
+            .filter_map(|part| match part {
+                Component::Normal(name) => name.to_str(),
+                _ => None,
+            })
+            .collect();
+        Some(parts.join("/"))
+    });
+    inside.unwrap_or_else(|| file.to_owned())
+}
+
+/// The bytes beside their target, to be renamed over it.
+fn stage(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    // Other users' tools read it, as far as the umask lets them.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> eyre::Report {
+    usage(
+        format!("cannot write {}: {error}", path.display()),
+        "name a file in a folder that can be written",
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_section_to_show() {
+        for rule in cutover_check::RULES {
+            let text = section(RULES, rule.id);
+            assert!(text.contains("What to do"), "{}: {text}", rule.id);
+            assert!(!text.contains("\n#"), "{}", rule.id);
+        }
+        assert_eq!(section(RULES, "no-such-rule"), "");
+    }
+
+    #[test]
+    fn the_form_is_in_the_name() {
+        for (name, form) in [
+            ("a/check.SARIF", Form::Sarif),
+            ("check.sarif.json", Form::Sarif),
+            ("check.json", Form::Json),
+            ("junit.xml", Form::Junit),
+            ("map.svg", Form::Svg),
+        ] {
+            assert_eq!(Target::parse(name).unwrap().form, form, "{name}");
+        }
+        for name in ["check", "check.pdf", "sarif", ""] {
+            assert!(Target::parse(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_repository_whatever_the_project() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(folder.path()).unwrap();
+        let root = top.join("contracts");
+        fs::create_dir_all(root.join("src")).unwrap();
+        fs::create_dir(top.join(".git")).unwrap();
+        fs::write(root.join("src/A.sol"), "").unwrap();
+        let repository = repository(&root);
+        assert_eq!(repository, top);
+        for (file, expected) in [
+            ("src/A.sol", "contracts/src/A.sol"),
+            ("src/../src/A.sol", "contracts/src/A.sol"),
+            (
+                root.join("src/A.sol").to_str().unwrap(),
+                "contracts/src/A.sol",
+            ),
+            (
+                "@openzeppelin/contracts/B.sol",
+                "@openzeppelin/contracts/B.sol",
+            ),
+            ("../../../etc/passwd", "../../../etc/passwd"),
+        ] {
+            assert_eq!(located(&repository, &root, file), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_where_a_file_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let blocked = folder.path().join("file");
+        fs::write(&blocked, "mine").unwrap();
+        assert!(stage(&blocked.join("check.json"), b"x").is_err());
+        drop(stage(&folder.path().join("a.json"), b"x").unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
