@@ -21,12 +21,14 @@ pub use rules::{RULES, Rule, rule};
 
 use cutover_types::{
     Category, CheckReport, Finding, LayoutVerdict, SafetyVerdict, StorageItem, StorageLayout,
-    Verdict, check::Layouts,
+    Verdict,
+    check::{Direction, Layouts},
 };
+use layout::Way;
 
 /// Compares blue and green and looks for unsafe constructs in green.
 pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckReport {
-    let layout = compare(blue, green, options);
+    let layout = compare(blue, green, options, Way::Forward);
     let safety = safety::inspect(green, options);
     let mut findings = layout.findings;
     findings.extend(safety.findings);
@@ -39,19 +41,23 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     spans::fill(&mut findings, blue, green);
     findings.sort_by_key(order);
 
-    let blocks = |category| {
-        findings
-            .iter()
-            .any(|f| f.category == category && f.blocks())
+    let forward = {
+        let of_layout = findings.iter().filter(|f| f.category == Category::Layout);
+        let findings: Vec<_> = of_layout.cloned().collect();
+        Direction {
+            verdict: layout::verdict(&findings, &layout.unknown),
+            findings,
+            unknown: layout.unknown,
+        }
     };
-    let layout_verdict = if blocks(Category::Layout) {
-        LayoutVerdict::Incompatible
-    } else if layout.unknown.is_empty() {
-        LayoutVerdict::Compatible
-    } else {
-        LayoutVerdict::Inconclusive
-    };
-    let safety_verdict = if blocks(Category::Safety) {
+    let rollback = back(blue, green, options, &forward);
+    let mut mixed = layout::mixed(blue, green, &forward, &layout.fresh, &rollback);
+    spans::fill(&mut mixed.findings, blue, green);
+    let layout_verdict = forward.verdict;
+    let is_unsafe = findings
+        .iter()
+        .any(|f| f.category == Category::Safety && f.blocks());
+    let safety_verdict = if is_unsafe {
         SafetyVerdict::Unsafe
     } else if safety.unknown.is_empty() {
         SafetyVerdict::Safe
@@ -68,7 +74,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     } else {
         Verdict::Pass
     };
-    let mut not_checked = layout.unknown;
+    let mut not_checked = forward.unknown;
     for rule in &options.unsafe_allow {
         not_checked.push(format!(
             "rule `{rule}` was switched off on the command line"
@@ -88,8 +94,8 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
         blue: blue.checked(),
         green: green.checked(),
         findings,
-        rollback: None,
-        mixed: None,
+        rollback: Some(rollback),
+        mixed: Some(mixed),
         live: live.contract,
         layouts: Layouts {
             blue: items(blue.layout),
@@ -99,18 +105,44 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     }
 }
 
-fn compare(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> layout::Outcome {
-    if let (Some(before), Some(after)) = (blue.layout, green.layout) {
+/// Whether blue can read what green wrote.
+fn back(blue: &Side<'_>, green: &Side<'_>, options: &Options, forward: &Direction) -> Direction {
+    let outcome = compare(green, blue, options, Way::Back);
+    let mut findings = outcome.findings;
+    // What green adds, blue leaves alone.
+    findings.retain(|found| found.rule != rules::DELETE_NAMESPACE.id);
+    for found in &mut findings {
+        // Who accepted that two names are one variable accepted it both ways.
+        let accepted = forward.findings.iter().find(|other| {
+            found.rule == rules::RENAME.id
+                && other.rule == found.rule
+                && (&other.slot, other.offset) == (&found.slot, found.offset)
+        });
+        found.waived = accepted.and_then(|other| other.waived.clone());
+    }
+    spans::fill(&mut findings, blue, green);
+    findings.sort_by_key(order);
+    Direction {
+        verdict: layout::verdict(&findings, &outcome.unknown),
+        findings,
+        unknown: outcome.unknown,
+    }
+}
+
+/// Compares what `writer` stores with what `reader` reads.
+fn compare(writer: &Side<'_>, reader: &Side<'_>, options: &Options, way: Way) -> layout::Outcome {
+    if let (Some(before), Some(after)) = (writer.layout, reader.layout) {
         return layout::compare(layout::Pair {
             blue: before,
             green: after,
-            blue_side: blue,
-            green_side: green,
+            blue_side: writer,
+            green_side: reader,
             options,
+            way,
         });
     }
     let mut outcome = layout::Outcome::default();
-    for (side, name) in [(blue, "blue"), (green, "green")] {
+    for (side, name) in [(writer, way.writer()), (reader, way.reader())] {
         if side.layout.is_none() {
             outcome.unknown.push(format!(
                 "{name} has no storage layout: nothing was compared"

@@ -92,6 +92,21 @@ rules! {
     SLOT_GONE = "slot-gone", Layout, Warning,
         "blue keeps a value at a constant slot that green never touches",
         "make sure that nobody needs the value any more, and that the slot is not used again";
+    ASSUMED_GAP = "assumed-gap", Layout, Note,
+        "a new variable takes the room of an array that only looks like a storage gap",
+        "make sure that no version ever wrote to the array; name gaps `__gap` to leave no doubt";
+    LOSSY = "lossy", Layout, Warning,
+        "green can store values that blue does not understand",
+        "plan no rollback once green has written, or migrate these values first";
+    STALE = "stale", Layout, Warning,
+        "blue does not keep a variable of green up to date",
+        "let blue and green not take turns, or make green work out the value anew after blue ran";
+    EXCHANGED_ENUM = "exchanged-enum", Layout, Warning,
+        "an enum of the interface has other members in blue than in green",
+        "upgrade all contracts that pass it to each other at once, or use new members only after the last one is upgraded";
+    NOT_SHARED = "not-shared", Layout, Error,
+        "one of the two misreads what the other stores",
+        "upgrade all at once and do not go back";
     CONSTRUCTOR = "constructor", Safety, Error,
         "a constructor runs code, which a proxy never sees",
         "move it to an initializer, or write `/// @custom:oz-upgrades-unsafe-allow constructor` when it only locks the implementation";

@@ -8,6 +8,9 @@ use cutover_types::{
     source::{Excerpt, Index, Node},
 };
 
+/// More findings than anyone reads; looking up declarations takes time for each.
+const MAX_FILLED: usize = 500;
+
 /// Fills the spans of findings that have none yet.
 pub(crate) fn fill(findings: &mut [Finding], blue: &Side<'_>, green: &Side<'_>) {
     if findings.is_empty() {
@@ -15,7 +18,8 @@ pub(crate) fn fill(findings: &mut [Finding], blue: &Side<'_>, green: &Side<'_>) 
     }
     let blue = Source::of(Role::Blue, blue);
     let green = Source::of(Role::Green, green);
-    for finding in findings.iter_mut().filter(|f| f.spans.is_empty()) {
+    let bare = findings.iter_mut().filter(|f| f.spans.is_empty());
+    for finding in bare.take(MAX_FILLED) {
         finding.spans = match finding.category {
             Category::Layout => declarations(finding, &blue, &green),
             Category::Safety | Category::Interface => only(&green, finding),

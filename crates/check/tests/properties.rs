@@ -32,7 +32,12 @@ fn layout(kinds: &[usize]) -> StorageLayout {
         layout.types.insert(
             id.to_owned(),
             TypeInfo {
-                encoding: if mapping { "mapping" } else { "inplace" }.to_owned(),
+                encoding: match id {
+                    "t_string_storage" => "bytes",
+                    _ if mapping => "mapping",
+                    _ => "inplace",
+                }
+                .to_owned(),
                 label: label.to_owned(),
                 number_of_bytes: bytes.to_string(),
                 key: mapping.then(|| "t_address".to_owned()),
@@ -66,6 +71,41 @@ fn layout(kinds: &[usize]) -> StorageLayout {
     layout
 }
 
+/// The first slot nothing is in.
+fn end(layout: &StorageLayout) -> u64 {
+    let last = layout.storage.last();
+    last.map_or(0, |item| item.slot.parse::<u64>().unwrap() + 1)
+}
+
+/// Variables, a gap of so many words, and other variables behind it.
+fn with_gap(front: &[usize], length: u64, behind: &[usize]) -> StorageLayout {
+    let mut all = layout(front);
+    let mut slot = end(&all);
+    if length > 0 {
+        let id = format!("t_array(t_uint256){length}_storage");
+        let mut info = all.types["t_uint256"].clone();
+        info.label = format!("uint256[{length}]");
+        info.number_of_bytes = (length * 32).to_string();
+        info.base = Some("t_uint256".to_owned());
+        all.types.insert(id.clone(), info);
+        all.storage.push(StorageItem {
+            ast_id: 1000,
+            label: "__gap".to_owned(),
+            offset: 0,
+            slot: slot.to_string(),
+            type_id: id,
+            ..layout(&[0]).storage.remove(0)
+        });
+        slot += length;
+    }
+    for mut item in layout(behind).storage {
+        item.label = format!("behind_{}", item.label);
+        item.slot = (slot + item.slot.parse::<u64>().unwrap()).to_string();
+        all.storage.push(item);
+    }
+    all
+}
+
 fn compare(blue: &StorageLayout, green: &StorageLayout) -> CheckReport {
     let sources = Sources::default();
     let side = |layout| Side {
@@ -95,6 +135,98 @@ proptest! {
         let all: Vec<_> = old.iter().chain(&more).copied().collect();
         let report = compare(&layout(&old), &layout(&all));
         prop_assert_eq!(report.layout_verdict, LayoutVerdict::Compatible);
+    }
+
+    #[test]
+    fn appended_variables_can_be_rolled_back(old in kinds(0), more in kinds(0)) {
+        let all: Vec<_> = old.iter().chain(&more).copied().collect();
+        let report = compare(&layout(&old), &layout(&all));
+        for way in [report.rollback.unwrap(), report.mixed.unwrap()] {
+            prop_assert_eq!(way.verdict, LayoutVerdict::Compatible);
+            prop_assert!(way.findings.iter().all(|finding| finding.rule == "stale"));
+        }
+    }
+
+    #[test]
+    fn what_green_adds_is_stale_after_blue_ran(old in kinds(0), more in kinds(1)) {
+        let all: Vec<_> = old.iter().chain(&more).copied().collect();
+        let report = compare(&layout(&old), &layout(&all));
+        let stale: Vec<_> = report.mixed.unwrap().findings.into_iter().map(|f| f.label.unwrap()).collect();
+        let added: Vec<_> = (old.len()..all.len()).map(|i| format!("v{i}")).collect();
+        prop_assert_eq!(stale, added);
+    }
+
+    #[test]
+    fn appending_twice_is_appending(a in kinds(0), b in kinds(0), c in kinds(0)) {
+        let ab: Vec<_> = a.iter().chain(&b).copied().collect();
+        let abc: Vec<_> = ab.iter().chain(&c).copied().collect();
+        for (blue, green) in [(&a, &ab), (&ab, &abc), (&a, &abc)] {
+            let report = compare(&layout(blue), &layout(green));
+            prop_assert_eq!(report.layout_verdict, LayoutVerdict::Compatible);
+        }
+    }
+
+    #[test]
+    fn what_one_way_misreads_so_does_the_other(
+        kinds in kinds(2),
+        at in any::<prop::sample::Index>(),
+        to in 0..TYPES.len(),
+    ) {
+        let at = at.index(kinds.len());
+        prop_assume!(kinds[at] != to);
+        let mut other = kinds.clone();
+        other[at] = to;
+        let report = compare(&layout(&kinds), &layout(&other));
+        prop_assert_eq!(report.rollback.unwrap().verdict, LayoutVerdict::Incompatible);
+        prop_assert_eq!(report.mixed.unwrap().verdict, LayoutVerdict::Incompatible);
+    }
+
+    #[test]
+    fn a_variable_moved_anywhere_is_not(
+        kinds in kinds(1),
+        at in any::<prop::sample::Index>(),
+        slot in 0_u64..20,
+    ) {
+        let blue = layout(&kinds);
+        let mut green = blue.clone();
+        let item = &mut green.storage[at.index(kinds.len())];
+        prop_assume!(item.slot != slot.to_string());
+        item.slot = slot.to_string();
+        prop_assert_ne!(compare(&blue, &green).layout_verdict, LayoutVerdict::Compatible);
+    }
+
+    #[test]
+    fn a_gap_shrinks_by_what_is_taken_from_it(
+        front in kinds(0),
+        taken in kinds(0),
+        behind in kinds(1),
+        spare in 0_u64..9,
+        wrong in 1_u64..4,
+        grown in any::<bool>(),
+    ) {
+        let bare: Vec<_> = front.iter().chain(&taken).copied().collect();
+        let (before, after) = (end(&layout(&front)), end(&layout(&bare)));
+        let length = after - before + spare;
+        let blue = with_gap(&front, length, &behind);
+        let exact = with_gap(&bare, spare, &behind);
+        let right = compare(&blue, &exact);
+        prop_assert_eq!(right.layout_verdict, LayoutVerdict::Compatible);
+        prop_assert_eq!(right.rollback.unwrap().verdict, LayoutVerdict::Compatible);
+
+        let off = if grown { spare + wrong } else { spare.wrapping_sub(wrong) };
+        prop_assume!(off < 100);
+        let report = compare(&blue, &with_gap(&bare, off, &behind));
+        prop_assert_eq!(report.layout_verdict, LayoutVerdict::Incompatible);
+        // The advice is the length that would have been right.
+        if off > 0 {
+            let moved = report.findings.iter().find(|f| f.rule == "layoutchange").unwrap();
+            let advice = if spare == 0 {
+                "remove `T.__gap`".to_owned()
+            } else {
+                format!("make `T.__gap` {spare} elements long instead of {off}")
+            };
+            prop_assert!(moved.help.contains(&advice), "{} / {}", advice, moved.help);
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ struct Case<'a> {
     layout: &'a str,
     safety: &'a str,
     rules: Vec<&'a str>,
+    /// What is expected of the way back and of both at once, where it is said.
+    ways: Vec<(&'a str, Vec<&'a str>)>,
     old: &'a str,
     new: &'a str,
 }
@@ -44,11 +46,7 @@ fn every_pair_gets_its_verdict() {
             .unwrap()
         };
         let report = run(&side("old"), &side("new"), case.id);
-        let layout = match report.layout_verdict {
-            LayoutVerdict::Compatible => "compatible",
-            LayoutVerdict::Incompatible => "incompatible",
-            LayoutVerdict::Inconclusive => "inconclusive",
-        };
+        let layout = layout_name(report.layout_verdict);
         let safety = match report.safety_verdict {
             SafetyVerdict::Safe => "safe",
             SafetyVerdict::Unsafe => "unsafe",
@@ -77,6 +75,26 @@ fn every_pair_gets_its_verdict() {
                 case.id, case.layout, case.safety, case.rules, report.findings, report.not_checked
             ));
         }
+        for (way, expected) in &case.ways {
+            let direction = match *way {
+                "back" => report.rollback.as_ref().unwrap(),
+                _ => report.mixed.as_ref().unwrap(),
+            };
+            let mut found = vec![layout_name(direction.verdict)];
+            found.extend(
+                direction
+                    .findings
+                    .iter()
+                    .map(|finding| finding.rule.as_str()),
+            );
+            found.dedup();
+            if found != *expected {
+                wrong.push(format!(
+                    "{} {way}: {found:?}, expected {expected:?}\n{direction:#?}",
+                    case.id
+                ));
+            }
+        }
     }
     assert!(
         wrong.is_empty(),
@@ -87,6 +105,14 @@ fn every_pair_gets_its_verdict() {
     );
 }
 
+fn layout_name(verdict: LayoutVerdict) -> &'static str {
+    match verdict {
+        LayoutVerdict::Compatible => "compatible",
+        LayoutVerdict::Incompatible => "incompatible",
+        LayoutVerdict::Inconclusive => "inconclusive",
+    }
+}
+
 fn parse(text: &str) -> Case<'_> {
     let (head, body) = text.split_once('\n').unwrap();
     let (old, new) = body
@@ -95,11 +121,18 @@ fn parse(text: &str) -> Case<'_> {
         .split_once("\nnew:")
         .unwrap();
     let mut words = head.split_whitespace();
+    let (id, layout, safety) = (words.next(), words.next(), words.next());
+    let (ways, rules): (Vec<_>, Vec<_>) = words.partition(|word| word.contains('='));
     Case {
-        id: words.next().unwrap(),
-        layout: words.next().unwrap(),
-        safety: words.next().unwrap(),
-        rules: words.collect(),
+        id: id.unwrap(),
+        layout: layout.unwrap(),
+        safety: safety.unwrap(),
+        rules,
+        ways: ways
+            .into_iter()
+            .map(|way| way.split_once('=').unwrap())
+            .map(|(way, expected)| (way, expected.split(',').collect()))
+            .collect(),
         old,
         new,
     }

@@ -1,31 +1,36 @@
-//! Which variable of green is which of blue: by place first, then by name.
+//! One list of variables against another: what stayed, moved, went and came.
 
 use super::{
-    Outcome,
+    Fresh, Outcome, Way,
+    gaps::Sign,
     kinds::{Answer, Kinds},
-    place::{self, Range},
+    pairing::{self, Matches},
+    place::{self, Placed, short},
 };
 use crate::{Options, rules};
 use alloy_primitives::U512;
-use cutover_types::{Finding, Severity, StorageItem, StorageLayout};
+use cutover_types::{Finding, Severity, StorageItem};
+use std::collections::{HashMap, HashSet};
 
 /// A list of variables that share one coordinate system: a contract's, a struct's, a namespace's.
-pub(super) struct Frame<'a> {
-    pub(super) kinds: &'a Kinds<'a>,
+pub(super) struct Frame<'a, 'k> {
+    pub(super) kinds: &'a Kinds<'k>,
     pub(super) options: &'a Options,
     pub(super) contract: &'a str,
     /// The namespace, when it is not the contract itself.
     pub(super) scope: Option<&'a str>,
 }
 
-/// An item with its range.
-#[derive(Clone, Copy)]
-struct Placed<'a> {
-    item: &'a StorageItem,
-    range: Range,
+/// Both lists in the order of their places, and who is who.
+pub(super) struct Lists<'a> {
+    pub(super) before: Vec<Placed<'a>>,
+    pub(super) after: Vec<Placed<'a>>,
+    pub(super) before_gaps: Vec<Placed<'a>>,
+    pub(super) after_gaps: Vec<Placed<'a>>,
+    pub(super) matches: Matches,
 }
 
-impl Frame<'_> {
+impl Frame<'_, '_> {
     /// Adds what is wrong to `outcome`.
     pub(super) fn compare(
         &self,
@@ -33,231 +38,175 @@ impl Frame<'_> {
         green: &[StorageItem],
         outcome: &mut Outcome,
     ) {
-        let kinds = self.kinds;
-        let (Some(before), Some(after)) = (placed(blue, kinds.blue), placed(green, kinds.green))
-        else {
-            outcome.unknown.push(format!(
-                "the layout of {} has items without a place or a type",
-                self.scope.unwrap_or(self.contract)
-            ));
+        let name = || self.scope.unwrap_or(self.contract);
+        if !self.kinds.spend(blue.len() + green.len()) {
+            let why = format!("{} has too much in it to be compared", name());
+            if !outcome.unknown.contains(&why) {
+                outcome.unknown.push(why);
+            }
             return;
-        };
-        let before: Vec<_> = before
-            .into_iter()
-            .filter(|placed| !kinds.blue_gaps.contains(placed.item))
-            .collect();
-        let after: Vec<_> = after
-            .into_iter()
-            .filter(|placed| !kinds.green_gaps.contains(placed.item))
-            .collect();
-        let matched = pair_up(&before, &after);
-        self.report(&before, &after, &matched, outcome);
+        }
+        match self.lists(blue, green) {
+            Some(lists) => self.report(&lists, outcome),
+            None => outcome.unknown.push(format!(
+                "the layout of {} has items without a place or a type",
+                name()
+            )),
+        }
     }
 
-    fn report(
-        &self,
-        before: &[Placed<'_>],
-        after: &[Placed<'_>],
-        matched: &[Option<usize>],
-        outcome: &mut Outcome,
-    ) {
-        let origin = |green: usize| matched.iter().position(|found| *found == Some(green));
-        let mut explained = vec![false; after.len()];
+    /// Takes gaps out and finds counterparts for the rest.
+    fn lists<'i>(&self, blue: &'i [StorageItem], green: &'i [StorageItem]) -> Option<Lists<'i>> {
+        let kinds = self.kinds;
+        let before = place::placed(blue, kinds.blue)?;
+        let after = place::placed(green, kinds.green)?;
+        let (before_gaps, before): (Vec<_>, Vec<_>) = before
+            .into_iter()
+            .partition(|one| kinds.blue_gaps.sign(one.item).is_some());
+        let data: HashSet<_> = before
+            .iter()
+            .map(|one| (short(&one.item.contract), one.item.label.as_str()))
+            .collect();
+        let (after_gaps, after): (Vec<_>, Vec<_>) = after.into_iter().partition(|one| {
+            // What blue uses stays a variable when green keeps it and just stops using it.
+            let kept = kinds.way == Way::Forward
+                && data.contains(&(short(&one.item.contract), one.item.label.as_str()));
+            !kept && kinds.green_gaps.sign(one.item).is_some()
+        });
+        let matches = pairing::pair_up(&before, &after, kinds.way);
+        Some(Lists {
+            before,
+            after,
+            before_gaps,
+            after_gaps,
+            matches,
+        })
+    }
+
+    fn report(&self, lists: &Lists<'_>, outcome: &mut Outcome) {
+        let Lists {
+            before,
+            after,
+            matches,
+            ..
+        } = lists;
+        let here: HashMap<U512, usize> = pairing::starts(after);
+        let mut explained = HashSet::new();
         for (i, old) in before.iter().enumerate() {
-            let here = after
-                .iter()
-                .position(|new| new.range.start == old.range.start);
-            match (matched[i], here) {
-                (Some(j), _) if after[j].range.start == old.range.start => {
-                    self.retyped(old, &after[j], before, outcome);
+            let room = before
+                .get(i + 1)
+                .map_or(U512::MAX, |next| next.range.start - old.range.start);
+            let in_place = here.get(&old.range.start).copied();
+            match matches.after[i] {
+                Some(j) if after[j].range.start == old.range.start => {
+                    self.retyped(old, &after[j], room, outcome);
                 }
-                (Some(j), here) => {
-                    let other = here.and_then(origin);
+                Some(j) => {
+                    let other = in_place.and_then(|here| matches.before[here]);
                     match other {
                         Some(k) if before[k].range.start == after[j].range.start => {
                             // Said once, at the lower of the two.
-                            if old.range.start < before[k].range.start {
-                                outcome
-                                    .findings
-                                    .push(self.swapped(old, &after[j], before[k].item));
+                            if i < k {
+                                let found = self.swapped(old.item, after[j].item, before[k].item);
+                                outcome.findings.push(found);
                             }
                         }
-                        _ => outcome.findings.push(self.moved(old.item, after[j].item)),
+                        _ => outcome.findings.push(self.moved(old, &after[j], lists)),
                     }
                 }
-                (None, Some(j)) if origin(j).is_none() => {
-                    explained[j] = true;
-                    self.renamed(old, &after[j], before, outcome);
-                }
-                (None, _) => outcome.findings.push(self.deleted(old.item)),
+                None => match in_place.filter(|j| matches.before[*j].is_none()) {
+                    Some(j) => {
+                        explained.insert(j);
+                        self.renamed(old, &after[j], room, outcome);
+                    }
+                    // A rollback leaves green's own variables where they are.
+                    None if self.kinds.way == Way::Back => {}
+                    None => outcome.findings.push(self.deleted(old.item)),
+                },
             }
         }
         for (j, new) in after.iter().enumerate() {
-            if origin(j).is_some() || explained[j] {
+            if matches.before[j].is_some() || explained.contains(&j) {
                 continue;
             }
-            if let Some(hit) = before.iter().find(|old| old.range.overlaps(&new.range)) {
-                outcome.findings.push(self.inserted(new.item, hit.item));
-            }
-        }
-    }
-
-    fn retyped(
-        &self,
-        old: &Placed<'_>,
-        new: &Placed<'_>,
-        before: &[Placed<'_>],
-        outcome: &mut Outcome,
-    ) {
-        match self.types(old, new, before) {
-            Answer::Same => {}
-            Answer::Unknown(why) => outcome.unknown.push(format!("`{}`: {why}", old.item.label)),
-            Answer::Changed(why) => {
-                if !self.retype_is_annotated(old, new) {
-                    outcome.findings.push(self.finding(
-                        rules::TYPECHANGE,
-                        new.item,
-                        format!("the type of `{}` changes: {why}", new.item.label),
-                    ));
+            match place::hit(before, &new.range) {
+                Some(over) => outcome.findings.push(self.inserted(new, over.item, lists)),
+                None => {
+                    outcome.findings.extend(self.assumed_gap(new, lists));
+                    outcome.fresh.push(self.fresh(new.item));
                 }
             }
         }
     }
 
-    fn renamed(
-        &self,
-        old: &Placed<'_>,
-        new: &Placed<'_>,
-        before: &[Placed<'_>],
-        outcome: &mut Outcome,
-    ) {
-        let (was, is) = (&old.item.label, &new.item.label);
-        let fits = match self.types(old, new, before) {
-            Answer::Same => true,
+    fn retyped(&self, old: &Placed<'_>, new: &Placed<'_>, room: U512, outcome: &mut Outcome) {
+        let (was, is) = (&old.item.type_id, &new.item.type_id);
+        let (rule, why) = match self.kinds.compare(was, is, room) {
+            Answer::Same => return,
             Answer::Unknown(why) => {
-                outcome.unknown.push(format!("`{was}`: {why}"));
+                outcome.unknown.push(format!("`{}`: {why}", old.item.label));
+                return;
+            }
+            Answer::Lossy(why) if self.kinds.way == Way::Back => (rules::LOSSY, why),
+            Answer::Lossy(why) | Answer::Changed(why) => (rules::TYPECHANGE, why),
+        };
+        if !self.retype_is_annotated(old, new) {
+            outcome.findings.push(self.typechange(rule, new.item, &why));
+        }
+    }
+
+    fn renamed(&self, old: &Placed<'_>, new: &Placed<'_>, room: U512, outcome: &mut Outcome) {
+        let (was, is) = (&old.item.type_id, &new.item.type_id);
+        let fits = match self.kinds.compare(was, is, room) {
+            Answer::Same => true,
+            Answer::Lossy(_) if self.kinds.way == Way::Back => true,
+            Answer::Unknown(why) => {
+                outcome.unknown.push(format!("`{}`: {why}", old.item.label));
                 true
             }
-            Answer::Changed(_) => self.retype_is_annotated(old, new),
+            Answer::Lossy(_) | Answer::Changed(_) => self.retype_is_annotated(old, new),
         };
-        let mut finding = if fits {
-            self.finding(
-                rules::RENAME,
-                new.item,
-                format!("`{was}` is called `{is}` now"),
-            )
+        outcome.findings.push(if fits {
+            self.rename(old.item, new.item)
         } else {
-            let label = |id: &str, layout: &StorageLayout| {
-                layout
-                    .types
-                    .get(id)
-                    .map_or(id.to_owned(), |info| info.label.clone())
-            };
-            self.finding(
-                rules::REPLACE,
-                new.item,
-                format!(
-                    "`{is}` of type `{}` takes the place of `{was}` of type `{}`",
-                    label(&new.item.type_id, self.kinds.green),
-                    label(&old.item.type_id, self.kinds.blue)
-                ),
-            )
-        };
-        if fits {
-            finding.help = format!(
-                "if it is the same variable, write `/// @custom:oz-renamed-from {was}` above `{is}`"
-            );
-            if self.options.allow_renames {
-                finding.severity = Severity::Note;
-            }
-        }
-        outcome.findings.push(finding);
+            self.replaced(old.item, new.item)
+        });
     }
 
-    fn types(&self, old: &Placed<'_>, new: &Placed<'_>, before: &[Placed<'_>]) -> Answer {
-        let room = before
-            .iter()
-            .filter(|other| other.range.start > old.range.start)
-            .map(|other| other.range.start - old.range.start)
-            .min()
-            .unwrap_or(U512::MAX);
-        self.kinds
-            .compare(&old.item.type_id, &new.item.type_id, room)
-    }
-
+    /// Whether green says that the bytes mean the same under both types.
     fn retype_is_annotated(&self, old: &Placed<'_>, new: &Placed<'_>) -> bool {
-        let Some(annotated) = &new.item.retyped_from else {
+        let label = |info: Option<&cutover_types::TypeInfo>| info.map(|info| bare(&info.label));
+        let old_label = label(self.kinds.blue.types.get(&old.item.type_id));
+        let new_label = label(self.kinds.green.types.get(&new.item.type_id));
+        // An annotation that is left over from an earlier version explains no change of today.
+        if old_label == new_label || old.range != new.range {
             return false;
+        }
+        let (annotated, blue) = match self.kinds.way {
+            Way::Forward => (&new.item.retyped_from, old_label),
+            Way::Back => (&old.item.retyped_from, new_label),
         };
-        let Some(info) = self.kinds.blue.types.get(&old.item.type_id) else {
-            return false;
-        };
-        bare(annotated) == bare(&info.label) && old.range == new.range
+        annotated.is_some() && annotated.as_deref().map(bare) == blue
     }
 
-    fn swapped(&self, old: &Placed<'_>, new: &Placed<'_>, other: &StorageItem) -> Finding {
-        let (one, two) = (named(old.item, other), named(other, old.item));
-        self.finding(
-            rules::SWAP,
-            new.item,
-            format!(
-                "{one} and {two} exchange places: {} and {}",
-                place::shown(old.item),
-                place::shown(other)
-            ),
-        )
+    /// Says so when an array counted as a gap only by its looks and something new takes from it.
+    fn assumed_gap(&self, new: &Placed<'_>, lists: &Lists<'_>) -> Option<Finding> {
+        let gap = place::hit(&lists.before_gaps, &new.range)?;
+        let by_shape = self.kinds.blue_gaps.sign(gap.item) == Some(Sign::Shape);
+        (by_shape && self.kinds.way == Way::Forward).then(|| self.taken_for_gap(new.item, gap.item))
     }
 
-    fn moved(&self, old: &StorageItem, new: &StorageItem) -> Finding {
-        self.finding(
-            rules::LAYOUTCHANGE,
-            new,
-            format!(
-                "`{}` moves from {} to {}",
-                old.label,
-                place::shown(old),
-                place::shown(new)
-            ),
-        )
-    }
-
-    fn deleted(&self, old: &StorageItem) -> Finding {
-        self.finding(
-            rules::DELETE,
-            old,
-            format!("`{}` at {} is gone", old.label, place::shown(old)),
-        )
-    }
-
-    fn inserted(&self, new: &StorageItem, over: &StorageItem) -> Finding {
-        self.finding(
-            rules::INSERT,
-            new,
-            format!(
-                "`{}` is new and takes {}, where blue keeps `{}`",
-                new.label,
-                place::shown(new),
-                over.label
-            ),
-        )
-    }
-
-    fn finding(&self, rule: &'static rules::Rule, item: &StorageItem, message: String) -> Finding {
-        let contract = if item.contract.is_empty() {
-            self.contract
-        } else {
-            &item.contract
-        };
-        let message = match self.scope {
-            Some(scope) => format!("{scope}: {message}"),
-            None => message,
-        };
-        Finding {
-            label: Some(item.label.clone()),
-            slot: Some(item.slot.clone()),
-            offset: Some(item.offset),
+    fn fresh(&self, item: &StorageItem) -> Fresh {
+        Fresh {
+            label: item.label.clone(),
+            contract: if item.contract.is_empty() {
+                self.contract.to_owned()
+            } else {
+                item.contract.clone()
+            },
+            place: Some((item.slot.clone(), item.offset)),
             source: item.source.clone(),
-            ..rule.finding(contract, message)
+            scope: self.scope.map(str::to_owned),
         }
     }
 }
@@ -271,79 +220,29 @@ pub(super) fn members(
 ) -> Answer {
     let frame = Frame {
         kinds,
-        options: &Options::default(),
+        options: kinds.options,
         contract: "",
         scope: None,
     };
     let mut outcome = Outcome::default();
     frame.compare(before, after, &mut outcome);
-    match (outcome.findings.into_iter().next(), outcome.unknown.pop()) {
-        (Some(first), _) => Answer::Changed(format!("in `{name}`, {}", first.message)),
-        (None, Some(why)) => Answer::Unknown(format!("in `{name}`, {why}")),
-        (None, None) => Answer::Same,
-    }
-}
-
-fn placed<'a>(items: &'a [StorageItem], layout: &StorageLayout) -> Option<Vec<Placed<'a>>> {
-    items
+    let name_only = name.trim_start_matches("struct ");
+    kinds.note_fresh(outcome.fresh.into_iter().map(|fresh| Fresh {
+        label: format!("{name_only}.{}", fresh.label),
+        place: None,
+        ..fresh
+    }));
+    let said = |finding: &Finding| format!("in `{name}`, {}", finding.message);
+    let worst = outcome
+        .findings
         .iter()
-        .map(|item| {
-            let range = Range::of(item, layout.types.get(&item.type_id))?;
-            Some(Placed { item, range })
-        })
-        .collect()
-}
-
-/// For each of blue the index of its counterpart in green.
-fn pair_up(before: &[Placed<'_>], after: &[Placed<'_>]) -> Vec<Option<usize>> {
-    let mut matched = vec![None; before.len()];
-    let mut taken = vec![false; after.len()];
-    // From the surest sign of identity to the weakest; at the same place before elsewhere.
-    let same_place = |a: &Placed<'_>, b: &Placed<'_>| a.range.start == b.range.start;
-    let declared = |a: &Placed<'_>, b: &Placed<'_>| {
-        a.item.label == b.item.label && a.item.contract == b.item.contract
-    };
-    let contract = |a: &Placed<'_>, b: &Placed<'_>| {
-        a.item.label == b.item.label && short(&a.item.contract) == short(&b.item.contract)
-    };
-    let label = |a: &Placed<'_>, b: &Placed<'_>| a.item.label == b.item.label;
-    let annotated = |a: &Placed<'_>, b: &Placed<'_>| {
-        b.item
-            .renamed_from
-            .as_ref()
-            .is_some_and(|from| *from == a.item.label || Some(from) == a.item.renamed_from.as_ref())
-    };
-    type Sign<'s> = &'s dyn Fn(&Placed<'_>, &Placed<'_>) -> bool;
-    let signs: [(Sign<'_>, bool); 9] = [
-        (&annotated, true),
-        (&declared, true),
-        (&declared, false),
-        (&contract, true),
-        (&contract, false),
-        (&label, true),
-        (&label, false),
-        (&annotated, true),
-        (&annotated, false),
-    ];
-    for (sign, in_place) in signs {
-        for (i, old) in before.iter().enumerate() {
-            if matched[i].is_some() {
-                continue;
-            }
-            let found = after.iter().enumerate().position(|(j, new)| {
-                !taken[j] && sign(old, new) && (!in_place || same_place(old, new))
-            });
-            if let Some(j) = found {
-                matched[i] = Some(j);
-                taken[j] = true;
-            }
-        }
+        .min_by_key(|finding| finding.severity);
+    match (worst, outcome.unknown.pop()) {
+        (Some(found), _) if found.severity == Severity::Error => Answer::Changed(said(found)),
+        (_, Some(why)) => Answer::Unknown(format!("in `{name}`, {why}")),
+        (Some(found), None) if found.severity == Severity::Warning => Answer::Lossy(said(found)),
+        _ => Answer::Same,
     }
-    matched
-}
-
-fn short(contract: &str) -> &str {
-    contract.rsplit(':').next().unwrap_or(contract)
 }
 
 /// A type's name without the words that say what sort of type it is.
@@ -353,13 +252,4 @@ fn bare(label: &str) -> String {
         .filter(|word| !matches!(*word, "contract" | "struct" | "enum"))
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// `` `x` ``, or `` `A.x` `` when the other has the same name.
-fn named(item: &StorageItem, other: &StorageItem) -> String {
-    if item.label == other.label {
-        format!("`{}.{}`", short(&item.contract), item.label)
-    } else {
-        format!("`{}`", item.label)
-    }
 }

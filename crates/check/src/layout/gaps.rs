@@ -2,19 +2,37 @@
 
 use cutover_types::{
     StorageItem, StorageLayout, TypeInfo,
-    source::{Sources, visit},
+    source::{Sources, id, kind, visit},
 };
+use serde_json::Value;
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, HashSet},
 };
 
+/// Why an array counts as a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// Its name says so, and no code refers to it.
+    Name,
+    /// It is the last of its contract, private, and no code refers to it.
+    Shape,
+}
+
 /// Tells gaps from variables in one layout.
 pub(super) struct Gaps<'a> {
     types: &'a BTreeMap<String, TypeInfo>,
     sources: Option<&'a Sources>,
-    /// Declarations that some code refers to; looked for when there is something like a gap.
-    used: OnceCell<HashSet<i64>>,
+    /// What the syntax trees say; looked for when there is something like a gap.
+    seen: OnceCell<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Declarations that some code refers to.
+    used: HashSet<i64>,
+    /// Private state variables declared last in their contract.
+    last: HashSet<i64>,
 }
 
 impl<'a> Gaps<'a> {
@@ -22,62 +40,148 @@ impl<'a> Gaps<'a> {
         Self {
             types: &layout.types,
             sources,
-            used: OnceCell::new(),
+            seen: OnceCell::new(),
         }
     }
 
-    /// Whether an item holds nothing. A gap by name that code refers to is a variable.
-    pub(super) fn contains(&self, item: &StorageItem) -> bool {
-        let fixed_array = self.types.get(&item.type_id).is_some_and(|info| {
-            info.encoding == "inplace"
-                && item.type_id.starts_with("t_array(")
-                && info.base.as_deref().is_some_and(|base| {
-                    // Rows of structs or mappings are data even when this version leaves them alone.
-                    ["t_uint", "t_int", "t_bytes", "t_bool", "t_address"]
-                        .iter()
-                        .any(|head| base.starts_with(head))
-                        && !base.starts_with("t_bytes_storage")
-                })
-        });
-        if !fixed_array || !says_gap(&item.label) {
-            return false;
+    /// Whether an item holds nothing, and what says so. An array that code refers to is a variable.
+    pub(super) fn sign(&self, item: &StorageItem) -> Option<Sign> {
+        let base = self.elements(item)?;
+        let Some(sources) = self.sources else {
+            let name = item.label.trim_start_matches('_').to_ascii_lowercase();
+            return (name == "gap" || item.label.starts_with("__gap_")).then_some(Sign::Name);
+        };
+        let seen = self.seen.get_or_init(|| look(sources));
+        if seen.used.contains(&item.ast_id) {
+            return None;
         }
-        match self.sources {
-            Some(sources) => {
-                let used = self.used.get_or_init(|| used(sources));
-                !used.contains(&item.ast_id)
-            }
-            None => item
-                .label
-                .trim_start_matches('_')
-                .eq_ignore_ascii_case("gap"),
+        if says_gap(&item.label) {
+            return Some(Sign::Name);
         }
+        let words = matches!(base, "t_uint256" | "t_bytes32");
+        let shape = words
+            && item.label.starts_with('_')
+            && seen.last.contains(&item.ast_id)
+            && !says_retired(&item.label);
+        shape.then_some(Sign::Shape)
+    }
+
+    /// The element type of a fixed array of simple values: rows of structs or mappings are data
+    /// even when this version leaves them alone.
+    fn elements(&self, item: &StorageItem) -> Option<&str> {
+        let info = self.types.get(&item.type_id)?;
+        let base = info.base.as_deref()?;
+        let simple = ["t_uint", "t_int", "t_bytes", "t_bool", "t_address"]
+            .iter()
+            .any(|head| base.starts_with(head));
+        let gap = info.encoding == "inplace"
+            && item.type_id.starts_with("t_array(")
+            && simple
+            && !base.starts_with("t_bytes_storage");
+        gap.then_some(base)
     }
 }
 
-/// Declarations that some code refers to.
-fn used(sources: &Sources) -> HashSet<i64> {
-    let mut used = HashSet::new();
+/// Reads the syntax trees.
+fn look(sources: &Sources) -> Seen {
+    let mut seen = Seen::default();
     for unit in sources.units.values() {
         visit(&unit.ast, &mut |tree| {
-            used.extend(tree["referencedDeclaration"].as_i64());
-            if tree["nodeType"] == "InlineAssembly" {
-                used.extend(assembly(tree));
+            seen.used.extend(tree["referencedDeclaration"].as_i64());
+            match kind(tree) {
+                "InlineAssembly" => seen.used.extend(assembly(tree)),
+                "ContractDefinition" => seen.last.extend(last(tree)),
+                _ => {}
             }
         });
     }
-    used
+    seen
 }
 
+/// Names people give to gaps: `__gap`, `_gap_Base`, `__safe_upgrade_gap`, `_reservedSlots`.
 fn says_gap(label: &str) -> bool {
-    let lower = label.to_ascii_lowercase();
-    lower.starts_with('_') && (lower.contains("gap") || lower.contains("reserved"))
-        || lower.starts_with("gap")
-        || lower.ends_with("gap")
-        || lower.starts_with("reserved")
+    const GAPS: [&str; 6] = [
+        "gap",
+        "reserved",
+        "padding",
+        "filler",
+        "placeholder",
+        "spare",
+    ];
+    const BESIDE: [&str; 12] = [
+        "storage",
+        "slot",
+        "slots",
+        "space",
+        "upgrade",
+        "upgrades",
+        "safe",
+        "for",
+        "future",
+        "use",
+        "of",
+        "variables",
+    ];
+    let words = words(label);
+    let gap = |word: &String| GAPS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()));
+    let plain = words.iter().any(gap)
+        && words.iter().all(|word| {
+            gap(word) || BESIDE.contains(&word.as_str()) || word.chars().all(|c| c.is_ascii_digit())
+        });
+    plain || label.starts_with("__") && words.iter().any(|word| word == "gap")
 }
 
-fn assembly(tree: &serde_json::Value) -> Vec<i64> {
+/// Names of variables that were used once and may still hold something.
+fn says_retired(label: &str) -> bool {
+    const RETIRED: [&str; 9] = [
+        "deprecated",
+        "retired",
+        "legacy",
+        "old",
+        "removed",
+        "unused",
+        "spacer",
+        "dead",
+        "obsolete",
+    ];
+    words(label)
+        .iter()
+        .any(|word| RETIRED.iter().any(|retired| word.starts_with(retired)))
+}
+
+/// The words of a name, by underscores and capitals, in lower case.
+fn words(label: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut lower = false;
+    for c in label.chars() {
+        let breaks = c == '_' || lower && c.is_ascii_uppercase();
+        if breaks && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c != '_' {
+            word.push(c.to_ascii_lowercase());
+        }
+        lower = c.is_ascii_lowercase();
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// The last state variable of a contract, when it is private.
+fn last(contract: &Value) -> Option<i64> {
+    let nodes = contract["nodes"].as_array()?;
+    let variable = nodes.iter().rev().find(|node| {
+        kind(node) == "VariableDeclaration"
+            && node["constant"] != true
+            && node["mutability"] != "immutable"
+    })?;
+    (variable["visibility"] == "private").then(|| id(variable))
+}
+
+fn assembly(tree: &Value) -> Vec<i64> {
     let mut found = Vec::new();
     for reference in tree["externalReferences"].as_array().into_iter().flatten() {
         found.extend(reference["declaration"].as_i64());
@@ -91,4 +195,46 @@ fn assembly(tree: &serde_json::Value) -> Vec<i64> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_gaps_are_told_from_names_of_data() {
+        for gap in [
+            "__gap",
+            "_gap",
+            "____gap",
+            "gap",
+            "__GAP",
+            "__gap_Ownable",
+            "__OwnableGap",
+            "__safe_upgrade_gap",
+            "_reserved",
+            "reservedSlots",
+            "__reserved1",
+            "_gap50",
+            "reservedForFutureUse",
+            "_padding",
+            "__gap2",
+        ] {
+            assert!(says_gap(gap), "{gap}");
+        }
+        for data in [
+            "priceGap",
+            "_gap_of_day",
+            "gapData",
+            "reservedFunds",
+            "_reserves",
+            "reserveRatios",
+            "slots",
+            "future",
+            "spacer_1_0_20",
+            "_gapped",
+        ] {
+            assert!(!says_gap(data), "{data}");
+        }
+    }
 }

@@ -1,27 +1,33 @@
 //! Types: is what blue stored as one type read back unchanged as the other?
 
-use super::{align, gaps::Gaps, place};
-use alloy_primitives::U512;
+use super::{
+    Fresh, Pair, Way, align,
+    fates::Fates,
+    gaps::Gaps,
+    place::{self, length},
+    search::{Next, Search},
+    values::{Head, changed, enums, head, signature, user_values},
+};
+use crate::Options;
+use alloy_primitives::{U256, U512};
 use cutover_types::{StorageLayout, TypeInfo};
 use std::cell::RefCell;
-use std::collections::HashSet;
+
+/// More new members than anyone reads.
+const MAX_FRESH: usize = 100;
 
 /// The answer for two types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// Every value reads back the same.
     Same,
+    /// Most do; some that can be stored have no meaning for the reader: which.
+    Lossy(String),
     /// It does not: why.
     Changed(String),
     /// Nobody can tell: why.
     Unknown(String),
 }
-
-/// Types nested deeper than this are not followed.
-const MAX_DEPTH: usize = 64;
-
-/// A pair of types under comparison, with the room it has.
-type Open = (String, String, U512);
 
 /// Compares types of two layouts.
 pub(super) struct Kinds<'a> {
@@ -29,44 +35,79 @@ pub(super) struct Kinds<'a> {
     pub(super) green: &'a StorageLayout,
     pub(super) blue_gaps: &'a Gaps<'a>,
     pub(super) green_gaps: &'a Gaps<'a>,
-    open: RefCell<HashSet<Open>>,
+    /// What became of variables green has no longer.
+    pub(super) fates: &'a Fates<'a>,
+    pub(super) options: &'a Options,
+    pub(super) way: Way,
+    search: RefCell<Search<'a>>,
+    fresh: RefCell<Vec<Fresh>>,
 }
 
 impl<'a> Kinds<'a> {
     pub(super) fn new(
-        blue: &'a StorageLayout,
-        green: &'a StorageLayout,
+        pair: Pair<'a>,
         blue_gaps: &'a Gaps<'a>,
         green_gaps: &'a Gaps<'a>,
+        fates: &'a Fates<'a>,
     ) -> Self {
         Self {
-            blue,
-            green,
+            blue: pair.blue,
+            green: pair.green,
             blue_gaps,
             green_gaps,
-            open: RefCell::new(HashSet::new()),
+            fates,
+            options: pair.options,
+            way: pair.way,
+            search: RefCell::default(),
+            fresh: RefCell::default(),
         }
     }
 
     /// Compares two types; green's may take up to `room` bytes.
     pub(super) fn compare(&self, blue: &str, green: &str, room: U512) -> Answer {
-        let (Some(old), Some(new)) = (self.blue.types.get(blue), self.green.types.get(green))
-        else {
+        let found = (
+            self.blue.types.get_key_value(blue),
+            self.green.types.get_key_value(green),
+        );
+        let (Some((blue, old)), Some((green, new))) = found else {
             return Answer::Unknown(format!(
                 "the layout does not describe `{blue}` or `{green}`"
             ));
         };
-        let key = (blue.to_owned(), green.to_owned(), room);
-        if self.open.borrow().len() > MAX_DEPTH {
-            return Answer::Unknown(format!("`{}` is nested too deep", old.label));
-        }
-        if !self.open.borrow_mut().insert(key.clone()) {
-            // A type inside itself: the outer comparison answers for it.
-            return Answer::Same;
-        }
+        let next = self.search.borrow_mut().enter((blue, green, room));
+        let mark = match next {
+            Next::Compare(mark) => mark,
+            Next::Known(answer) => return answer,
+            Next::GiveUp => {
+                return Answer::Unknown(format!(
+                    "`{}` is too deep or too large to be compared",
+                    old.label
+                ));
+            }
+        };
         let answer = self.inside((blue, old), (green, new), room);
-        self.open.borrow_mut().remove(&key);
+        self.search.borrow_mut().leave(mark, &answer);
         answer
+    }
+
+    /// Counts the comparison of so many variables. `false` when it has become too much.
+    pub(super) fn spend(&self, work: usize) -> bool {
+        self.search.borrow_mut().spend(work)
+    }
+
+    /// Notes what only the reader has inside a type.
+    pub(super) fn note_fresh(&self, found: impl IntoIterator<Item = Fresh>) {
+        let mut fresh = self.fresh.borrow_mut();
+        for one in found {
+            if !fresh.contains(&one) && fresh.len() < MAX_FRESH {
+                fresh.push(one);
+            }
+        }
+    }
+
+    /// What was noted.
+    pub(super) fn fresh(&self) -> Vec<Fresh> {
+        self.fresh.take()
     }
 
     fn inside(
@@ -79,13 +120,19 @@ impl<'a> Kinds<'a> {
             (Head::Struct, Head::Struct) => self.structs(old, new, room),
             (Head::Mapping, Head::Mapping) => self.mappings(old, new),
             (Head::Array, Head::Array) => self.arrays((blue, old), (green, new), room),
-            (Head::Enum, Head::Enum) => enums(old, new),
+            (Head::Enum, Head::Enum) => enums(old, new, self.way),
             (Head::Address, Head::Address) => Answer::Same,
             (Head::UserValue, _) | (_, Head::UserValue) => user_values((blue, old), (green, new)),
             (Head::Enum, Head::Elementary) if green == "t_uint8" && old.number_of_bytes == "1" => {
                 Answer::Same
             }
-            (Head::Function, Head::Function) if old.label == new.label => Answer::Same,
+            (Head::Elementary, Head::Enum) if blue == "t_uint8" && new.number_of_bytes == "1" => {
+                Answer::Lossy(format!(
+                    "`{}` becomes `{}`: a stored number that is none of its members makes reading revert",
+                    old.label, new.label
+                ))
+            }
+            (Head::Function, Head::Function) if signature(old) == signature(new) => Answer::Same,
             (Head::Elementary, Head::Elementary)
                 if blue == green && old.number_of_bytes == new.number_of_bytes =>
             {
@@ -99,17 +146,18 @@ impl<'a> Kinds<'a> {
         let (Some(before), Some(after)) = (&old.members, &new.members) else {
             return Answer::Unknown(format!("the members of `{}` are not known", old.label));
         };
-        match place::size(new) {
-            Some(size) if size <= room => {}
-            Some(_) => {
-                return Answer::Changed(format!(
-                    "`{}` grows from {} to {} bytes and runs into what follows",
-                    old.label, old.number_of_bytes, new.number_of_bytes
-                ));
-            }
+        let grows = match place::size(new) {
+            Some(size) => size > room,
             None => return Answer::Unknown(format!("the size of `{}` is no number", new.label)),
+        };
+        match align::members(self, before, after, &old.label) {
+            // What a member's own change explains needs no second reason.
+            Answer::Same | Answer::Lossy(_) if grows => Answer::Changed(format!(
+                "`{}` grows from {} to {} bytes and runs into what follows",
+                old.label, old.number_of_bytes, new.number_of_bytes
+            )),
+            answer => answer,
         }
-        align::members(self, before, after, &old.label)
     }
 
     fn mappings(&self, old: &TypeInfo, new: &TypeInfo) -> Answer {
@@ -118,11 +166,17 @@ impl<'a> Kinds<'a> {
         else {
             return Answer::Unknown(format!("`{}` is not described in full", old.label));
         };
-        match self.compare(old_key, new_key, U512::from(32)) {
-            Answer::Same => self
-                .compare(old_value, new_value, U512::MAX)
-                .within("mapping value"),
-            other => other.within("mapping key"),
+        let key = self.compare(old_key, new_key, U512::from(32));
+        if matches!(key, Answer::Changed(_) | Answer::Unknown(_)) {
+            return key.within("mapping key");
+        }
+        let value = self.compare(old_value, new_value, U512::MAX);
+        match (value, key) {
+            (Answer::Same, Answer::Lossy(_)) => Answer::Lossy(format!(
+                "mapping key: entries of `{}` under members that `{}` does not have are out of reach",
+                old.label, new.label
+            )),
+            (value, _) => value.within("mapping value"),
         }
     }
 
@@ -138,6 +192,19 @@ impl<'a> Kinds<'a> {
         match (length(blue), length(green)) {
             (None, None) => {}
             (Some(before), Some(after)) if before <= after => {
+                if before < after {
+                    self.note_fresh([Fresh {
+                        label: format!(
+                            "elements {before} to {} of `{}`",
+                            after - U256::ONE,
+                            new.label
+                        ),
+                        contract: String::new(),
+                        place: None,
+                        source: None,
+                        scope: None,
+                    }]);
+                }
                 if place::size(new).is_none_or(|size| size > room) {
                     return Answer::Changed(format!(
                         "`{}` grows to `{}` and runs into what follows",
@@ -145,6 +212,8 @@ impl<'a> Kinds<'a> {
                     ));
                 }
             }
+            // On the way back the last elements are green's own, and wait for it.
+            (Some(_), Some(_)) if self.way == Way::Back => {}
             (Some(_), Some(_)) => {
                 return Answer::Changed(format!(
                     "`{}` shrinks to `{}`: its last elements are lost",
@@ -178,111 +247,9 @@ impl Answer {
     fn within(self, place: &str) -> Self {
         match self {
             Self::Changed(why) => Self::Changed(format!("{place}: {why}")),
+            Self::Lossy(why) => Self::Lossy(format!("{place}: {why}")),
             Self::Unknown(why) => Self::Unknown(format!("{place}: {why}")),
             Self::Same => Self::Same,
         }
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Head {
-    Struct,
-    Mapping,
-    Array,
-    Enum,
-    Address,
-    UserValue,
-    Function,
-    Elementary,
-}
-
-fn head(id: &str) -> Head {
-    let heads = [
-        ("t_struct(", Head::Struct),
-        ("t_mapping(", Head::Mapping),
-        ("t_array(", Head::Array),
-        ("t_enum(", Head::Enum),
-        ("t_contract(", Head::Address),
-        ("t_address", Head::Address),
-        ("t_userDefinedValueType(", Head::UserValue),
-        ("t_function_", Head::Function),
-    ];
-    heads
-        .iter()
-        .find(|(prefix, _)| id.starts_with(prefix))
-        .map_or(Head::Elementary, |(_, head)| *head)
-}
-
-/// The length of a fixed array, from `t_array(…)29_storage`; `None` for a dynamic one.
-fn length(id: &str) -> Option<U512> {
-    let tail = &id[id.rfind(')')? + 1..];
-    tail.strip_suffix("_storage").unwrap_or(tail).parse().ok()
-}
-
-fn enums(old: &TypeInfo, new: &TypeInfo) -> Answer {
-    if old.number_of_bytes != new.number_of_bytes {
-        return Answer::Changed(format!(
-            "`{}` takes {} bytes instead of {}",
-            new.label, new.number_of_bytes, old.number_of_bytes
-        ));
-    }
-    let (Some(before), Some(after)) = (&old.enum_values, &new.enum_values) else {
-        return Answer::Unknown(format!(
-            "the members of `{}` are not known without its syntax tree",
-            old.label
-        ));
-    };
-    if after.starts_with(before) {
-        return Answer::Same;
-    }
-    let place = before.iter().zip(after).position(|(a, b)| a != b);
-    Answer::Changed(match place {
-        Some(i) => format!(
-            "value {i} of `{}` was `{}` and is `{}` now",
-            old.label, before[i], after[i]
-        ),
-        None => format!(
-            "`{}` loses `{}`: stored values stop decoding",
-            old.label,
-            before[after.len()..].join("`, `")
-        ),
-    })
-}
-
-/// A user-defined value type is stored as what it is made of.
-fn user_values((blue, old): (&str, &TypeInfo), (green, new): (&str, &TypeInfo)) -> Answer {
-    if old.number_of_bytes != new.number_of_bytes {
-        return changed(old, new);
-    }
-    let stored = |id: &str, info: &TypeInfo| match (head(id), &info.underlying) {
-        (Head::UserValue, Some(name)) => Some(name.trim_start_matches("t_").to_owned()),
-        (Head::UserValue, None) => None,
-        (Head::Elementary | Head::Address, _) => Some(id.trim_start_matches("t_").to_owned()),
-        _ => Some(String::new()),
-    };
-    match (stored(blue, old), stored(green, new)) {
-        (Some(before), Some(after)) if before == after && !before.is_empty() => Answer::Same,
-        (Some(before), Some(after))
-            if head(&format!("t_{before}")) == Head::Address
-                && head(&format!("t_{after}")) == Head::Address =>
-        {
-            Answer::Same
-        }
-        (Some(before), Some(after)) if !before.is_empty() && !after.is_empty() => {
-            Answer::Changed(format!("stored as `{before}` before, as `{after}` now"))
-        }
-        (Some(_), Some(_)) => changed(old, new),
-        _ => Answer::Unknown(format!(
-            "what `{}` is made of is not known without its syntax tree",
-            if old.underlying.is_none() {
-                &old.label
-            } else {
-                &new.label
-            }
-        )),
-    }
-}
-
-fn changed(old: &TypeInfo, new: &TypeInfo) -> Answer {
-    Answer::Changed(format!("`{}` becomes `{}`", old.label, new.label))
 }

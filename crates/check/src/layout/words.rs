@@ -1,6 +1,6 @@
 //! Single words at constant slots: `sload`, `sstore`, OpenZeppelin's `StorageSlot`.
 
-use super::{Outcome, Pair, overlaps, place::Range};
+use super::{Outcome, Pair, Way, overlaps, place::Range};
 use crate::rules;
 use alloy_primitives::B256;
 use cutover_types::{
@@ -15,14 +15,21 @@ pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
             continue;
         }
         if let Some(after) = green.at(*slot) {
-            let found = covered(*slot, before, after, &mut outcome.unknown);
+            let found = covered(pair.way, *slot, before, after, &mut outcome.unknown);
             outcome.findings.extend(found);
             continue;
         }
         match pair.green.slots.get(slot) {
-            Some(after) => outcome.findings.extend(retyped(*slot, before, after)),
+            Some(after) => outcome
+                .findings
+                .extend(retyped(pair.way, *slot, before, after)),
+            // A rollback leaves green's own words where they are.
+            None if pair.way == Way::Back => {}
             None => outcome.findings.push(gone(pair, *slot, before)),
         }
+    }
+    if pair.way == Way::Back {
+        return;
     }
     for (slot, after) in &pair.green.slots {
         if let Some(Place::Variable(item)) = green.at(*slot)
@@ -43,6 +50,7 @@ pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
 
 /// A word of blue that something else of green lies over.
 fn covered(
+    way: Way,
     slot: B256,
     before: &SlotUse,
     after: Place<'_>,
@@ -54,31 +62,37 @@ fn covered(
             finding.label = Some(item.label.clone());
             finding.source.clone_from(&item.source);
             finding.message = format!(
-                "`{}` is new and lies over {}, where blue keeps a value",
+                "`{}` of {} lies over {}, where {} keeps a value",
                 item.label,
-                named(slot, before)
+                way.reader(),
+                named(slot, before),
+                way.writer()
             );
             Some(finding)
         }
         Place::Namespace(id) => {
             unknown.push(format!(
-                "{} is a single word in blue and part of namespace `{id}` in green: whether it means the same cannot be told",
-                named(slot, before)
+                "{} is a single word in {} and part of namespace `{id}` in {}: whether it means the same cannot be told",
+                named(slot, before),
+                way.writer(),
+                way.reader()
             ));
             None
         }
     }
 }
 
-fn retyped(slot: B256, before: &SlotUse, after: &SlotUse) -> Option<Finding> {
+fn retyped(way: Way, slot: B256, before: &SlotUse, after: &SlotUse) -> Option<Finding> {
     let (was, is) = (before.kind.as_ref()?, after.kind.as_ref()?);
     if was == is {
         return None;
     }
     let mut finding = finding(rules::TYPECHANGE, slot, after);
     finding.message = format!(
-        "{} holds `{is}`, and blue keeps `{was}` there",
-        named(slot, after)
+        "{} holds `{is}` for {}, and {} keeps `{was}` there",
+        named(slot, after),
+        way.reader(),
+        way.writer()
     );
     Some(finding)
 }
