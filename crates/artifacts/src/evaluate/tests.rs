@@ -113,7 +113,7 @@ fn joined(parts: &[Value]) -> Value {
 /// What a tree of constants gives for the first of them.
 fn first(constants: Vec<Value>) -> Option<U256> {
     let ast = json!({ "nodeType": "SourceUnit", "nodes": constants });
-    let unit = SourceUnit { text: None, ast };
+    let unit = SourceUnit::new(None, ast);
     let sources = Sources {
         units: [("T.sol".to_owned(), unit.into())].into(),
     };

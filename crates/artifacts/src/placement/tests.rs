@@ -91,10 +91,10 @@ fn annotations_of_old_compilers_are_read_from_the_text() {
         let solc = Path::new(&shelf).join(format!("solc-{version}"));
         let output = compile(&solc, [("T.sol".to_owned(), text.clone())].into());
         let mut sources = trees(&output);
-        let unit = SourceUnit {
-            text: Some(text.as_str().into()),
-            ast: output["sources"]["T.sol"]["ast"].clone(),
-        };
+        let unit = SourceUnit::new(
+            Some(text.as_str().into()),
+            output["sources"]["T.sol"]["ast"].clone(),
+        );
         sources.units.insert("T.sol".to_owned(), unit.into());
         let index = sources.index();
         let bases = [index.contract("T.sol:T").unwrap()];
@@ -210,10 +210,7 @@ fn same(index: &Index<'_>, name: &str, theirs: &StorageLayout) {
 pub(crate) fn trees(output: &Value) -> Sources {
     let units = output["sources"].as_object().unwrap().iter();
     let units = units.map(|(name, unit)| {
-        let unit = SourceUnit {
-            text: None,
-            ast: unit["ast"].clone(),
-        };
+        let unit = SourceUnit::new(None, unit["ast"].clone());
         (name.clone(), unit.into())
     });
     Sources {

@@ -243,7 +243,7 @@ fn sources(functions: &[(&str, &str, Option<u64>)]) -> Sources {
         .collect();
     let ast = json!({"nodeType": "SourceUnit", "nodes": [
         {"nodeType": "ContractDefinition", "id": 1, "name": "V", "linearizedBaseContracts": [1], "nodes": functions}]});
-    let unit = cutover_types::source::SourceUnit { text: None, ast };
+    let unit = cutover_types::source::SourceUnit::new(None, ast);
     Sources {
         units: BTreeMap::from([("V.sol".to_owned(), unit.into())]),
     }
