@@ -7,7 +7,7 @@ use crate::{
     exit::{Exit, OrStop, chain, inconclusive, usage},
 };
 use alloy_primitives::{Address, B256};
-use cutover_chain::{LazyState, Node};
+use cutover_chain::{ChainError, LazyState, Node};
 use cutover_check::{Live, Seen, Side};
 use cutover_types::{Missing, inspection::BlockId, progress::Progress, text};
 use std::collections::BTreeSet;
@@ -137,7 +137,11 @@ async fn read(
             .map_err(|error| chain_stop(&error))?;
         for (missing, error) in refused {
             if let Missing::Slot { slot, .. } = missing {
-                let why = text::terminal(&chain(&error), MAX_REASON);
+                let why = match &error {
+                    // The slot is named already; one reason for all of them reads better.
+                    ChainError::Pruned { .. } => "the node does not have this state".to_owned(),
+                    error => text::terminal(&chain(error), MAX_REASON),
+                };
                 live.refused.insert(slot, why);
             }
         }
