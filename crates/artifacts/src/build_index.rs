@@ -60,8 +60,9 @@ pub(crate) struct Output {
 }
 
 impl BuildIndex {
-    /// Reads through a build info, or a bare compiler output, once.
-    pub(crate) fn read(path: &Path) -> Result<Self, ArtifactError> {
+    /// Reads through a build info, or a bare compiler output, once. `None` when it holds no
+    /// compiler output.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, ArtifactError> {
         let mut output = Indexed::read(path)?;
         if output.parts.output().contracts.is_none()
             && let Some(beside) = renamed(path, ".json", ".output.json")
@@ -69,10 +70,7 @@ impl BuildIndex {
             output = Indexed::read(&beside)?;
         }
         if output.parts.output().contracts.is_none() {
-            return Err(malformed(
-                path,
-                "it has no compiler output: build with `forge build --build-info`, or use Hardhat's",
-            ));
+            return Ok(None);
         }
         let mut input = None;
         if output.parts.texts.is_empty()
@@ -80,7 +78,7 @@ impl BuildIndex {
         {
             input = Some(Indexed::read(&beside)?);
         }
-        Ok(Self { output, input })
+        Ok(Some(Self { output, input }))
     }
 
     /// The file that was named, or the one with the output that belongs to it.

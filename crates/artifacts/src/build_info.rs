@@ -3,10 +3,7 @@
 //! One pass keeps where every unit and contract is; only what belongs to the contract asked for,
 //! and to what its unit imports, is parsed.
 
-use crate::{
-    ArtifactError, Code, LoadOptions, build_index::BuildIndex, compile::not_found, output,
-    project::bounded,
-};
+use crate::{ArtifactError, Code, LoadOptions, build_index::BuildIndex, given::pick, output};
 use cutover_types::{
     source::{SourceUnit, Sources},
     text::terminal,
@@ -37,14 +34,17 @@ struct BuildInfo {
 }
 
 impl BuildInfos {
-    /// Reads one contract of a build info, or of a bare compiler output.
+    /// Reads one contract of a build info, or of a bare compiler output; the only one when none
+    /// is named. `None` when the file is something else.
     pub(crate) fn load(
         &self,
         path: &Path,
-        contract: &str,
+        contract: Option<&str>,
         options: &LoadOptions,
-    ) -> Result<Code, ArtifactError> {
-        let info = self.open(path)?;
+    ) -> Result<Option<Code>, ArtifactError> {
+        let Some(info) = self.open(path)? else {
+            return Ok(None);
+        };
         let (unit, name) = info.choose(contract)?;
         let code = info
             .compiled(&unit, &name)?
@@ -55,65 +55,37 @@ impl BuildInfos {
                 detail: "it changed while it was read".to_owned(),
             });
         }
-        Ok(code)
+        Ok(Some(code))
     }
 
-    fn open(&self, path: &Path) -> Result<Arc<BuildInfo>, ArtifactError> {
+    fn open(&self, path: &Path) -> Result<Option<Arc<BuildInfo>>, ArtifactError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = open.get(path)
             && known.index.is_current()
         {
-            return Ok(Arc::clone(known));
+            return Ok(Some(Arc::clone(known)));
         }
+        let Some(index) = BuildIndex::read(path)? else {
+            return Ok(None);
+        };
         let info = Arc::new(BuildInfo {
-            index: BuildIndex::read(path)?,
+            index,
             units: Mutex::default(),
         });
         open.insert(path.to_owned(), Arc::clone(&info));
-        Ok(info)
+        Ok(Some(info))
     }
 }
 
 impl BuildInfo {
     /// The unit and the name that `contract`, qualified or not, means.
-    fn choose(&self, contract: &str) -> Result<(String, String), ArtifactError> {
+    fn choose(&self, contract: Option<&str>) -> Result<(String, String), ArtifactError> {
         let units = self.index.output().contracts.iter().flatten();
-        let (wanted_unit, wanted) = match contract.rsplit_once(':') {
-            Some((unit, name)) => (Some(unit), name),
-            None => (None, contract),
-        };
-        let mut fitting = Vec::new();
-        for (unit, contracts) in units.clone() {
-            let has = contracts.contains_key(wanted);
-            let ends = wanted_unit.is_none_or(|wanted| {
-                unit == wanted
-                    || unit
-                        .strip_suffix(wanted)
-                        .is_some_and(|head| head.ends_with('/'))
-            });
-            if has && wanted_unit == Some(unit.as_str()) {
-                fitting = vec![unit];
-                break;
-            }
-            if has && ends {
-                fitting.push(unit);
-            }
-        }
-        let place = self.index.path().display().to_string();
-        match fitting.as_slice() {
-            [one] => Ok(((*one).clone(), wanted.to_owned())),
-            [] => {
-                let names = units.flat_map(|(unit, contracts)| {
-                    contracts.keys().map(move |name| format!("{unit}:{name}"))
-                });
-                Err(not_found(contract, &place, names))
-            }
-            several => Err(ArtifactError::Ambiguous {
-                contract: terminal(contract, 120),
-                place,
-                candidates: bounded(several.iter().map(|unit| format!("{unit}:{wanted}"))),
-            }),
-        }
+        let all = units.flat_map(|(unit, contracts)| {
+            let names = contracts.keys();
+            names.map(move |name| (unit.as_str(), name.as_str()))
+        });
+        pick(all, contract, &self.index.path().display().to_string())
     }
 
     fn compiled(&self, unit: &str, name: &str) -> Result<output::Compiled, ArtifactError> {

@@ -1,6 +1,6 @@
 //! A contract as loaded.
 
-use crate::{ArtifactError, Reference, Shelf, artifact, compile, project::bounded};
+use crate::{ArtifactError, Reference, Shelf, code_file, compile, given, project::bounded};
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::Bytes;
 use cutover_types::{StorageLayout, source::Sources};
@@ -41,6 +41,11 @@ pub struct Code {
     pub unlinked: Vec<String>,
     /// What was asked for and is not there, each with how to get it.
     pub missing: Vec<String>,
+    /// Whether the layout shows namespaces and annotations though there are no syntax trees: a
+    /// manifest recorded them, or the language has none.
+    pub layout_is_whole: bool,
+    /// What a reader should know of how it was loaded: a stale build, a compiler that was chosen.
+    pub notes: Vec<String>,
 }
 
 /// What the caller is going to use: only that is asked of the compiler.
@@ -104,12 +109,11 @@ pub fn load_with(
         Reference::Source { unit, contract } => {
             compile::source(unit, contract.as_deref(), options, shelf)?
         }
-        Reference::Artifact(path) => artifact::artifact(path, options, shelf)?,
+        Reference::Artifact(path) => given::load(path, None, options, shelf)?,
         Reference::BuildInfo { file, contract } => {
-            let file = artifact::find(file, &options.root);
-            shelf.build_infos.load(&file, contract, options)?
+            given::load(file, Some(contract), options, shelf)?
         }
-        Reference::CodeFile(path) => artifact::code_file(path, options)?,
+        Reference::CodeFile(path) => code_file::read(path, options)?,
         Reference::Address(address) => return Err(ArtifactError::OnChain { address: *address }),
     };
     code.reference = reference.to_string();

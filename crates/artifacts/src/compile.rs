@@ -1,7 +1,7 @@
 //! Compiling one contract and what it imports, asking only for what is needed.
 
 use crate::{
-    ArtifactError, Code, LoadOptions, Shelf,
+    ArtifactError, Code, LoadOptions, Need, Shelf,
     cache::Key,
     output,
     project::{Closure, Project, bounded},
@@ -37,40 +37,59 @@ pub(crate) fn source(
         &shelf.cache,
     )?;
     let input = input(&project, &closure, &unit, &contract, options);
+    compiled(
+        shelf,
+        &solc,
+        &input,
+        closure.texts,
+        (&unit, &contract),
+        options.need,
+    )
+}
+
+/// What `solc` makes of an input whose selection is [`selection`].
+pub(crate) fn compiled(
+    shelf: &Shelf,
+    solc: &Solc,
+    input: &Value,
+    texts: BTreeMap<String, String>,
+    (unit, contract): (&str, &str),
+    need: Need,
+) -> Result<Code, ArtifactError> {
     let bad = |detail: String| ArtifactError::BadSolc {
         path: solc.solc.clone(),
         detail: terminal(&detail.replace('\n', " "), 300),
     };
     let cache = &shelf.cache;
-    let key = cache.is_on().then(|| key(&solc, &input)).flatten();
+    let key = cache.is_on().then(|| key(solc, input)).flatten();
     let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
     let kept = key.and_then(|key| parse(&cache.get(key)?).ok());
     let mut output = match kept {
         Some(output) => output,
         None => {
-            tracing::debug!(%unit, solc = %solc.version, units = closure.texts.len(), "compiling");
+            tracing::debug!(%unit, solc = %solc.version, units = texts.len(), "compiling");
             let bytes = solc
-                .compile_output(&input)
+                .compile_output(input)
                 .map_err(|error| bad(error.to_string()))?;
             let output =
                 parse(&bytes).map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
-            refuse_errors(&unit, &solc, &closure, &output)?;
-            if let (Some(key), true) = (key, is_closed(&closure, &output)) {
+            refuse_errors(unit, solc, &texts, &output)?;
+            if let (Some(key), true) = (key, is_closed(&texts, &output)) {
                 cache.put(key, &bytes);
             }
             output
         }
     };
     let compiled = output::Compiled {
-        contract: output::take(&mut output, &["contracts", &unit, &contract]),
-        sources: sources(&mut output, closure.texts),
+        contract: output::take(&mut output, &["contracts", unit, contract]),
+        sources: sources(&mut output, texts),
         version: Some(solc.version.to_string()),
         settings: input["settings"].clone(),
     };
-    let mut code = compiled.code(&unit, &contract, options.need)?;
+    let mut code = compiled.code(unit, contract, need)?;
     // Something that answers like a compiler but lays nothing out would let every upgrade pass.
-    let layout = !options.need.layout || code.layout.is_some();
-    let trees = !(options.need.layout || options.need.ast) || code.sources.is_some();
+    let layout = !need.layout || code.layout.is_some();
+    let trees = !(need.layout || need.ast) || code.sources.is_some();
     if !layout || !trees {
         code.missing.push("it gave no complete answer".to_owned());
         return Err(bad(bounded(code.missing)));
@@ -151,11 +170,25 @@ fn input(
     contract: &str,
     options: &LoadOptions,
 ) -> Value {
+    let sources: Map<_, _> = closure
+        .texts
+        .iter()
+        .map(|(name, text)| (name.clone(), json!({ "content": text })))
+        .collect();
+    json!({
+        "language": "Solidity",
+        "sources": sources,
+        "settings": settings(project, selection(unit, contract, options.need)),
+    })
+}
+
+/// What is asked of the compiler for one contract.
+pub(crate) fn selection(unit: &str, contract: &str, need: Need) -> Value {
     let mut wanted = vec!["abi", "metadata"];
-    if options.need.layout {
+    if need.layout {
         wanted.push("storageLayout");
     }
-    if options.need.bytecode {
+    if need.bytecode {
         wanted.extend([
             "evm.bytecode.object",
             "evm.bytecode.linkReferences",
@@ -165,20 +198,11 @@ fn input(
         ]);
     }
     let mut selection = json!({ unit: { contract: wanted } });
-    if options.need.layout || options.need.ast {
+    if need.layout || need.ast {
         // The layout is completed and verified from the syntax trees.
         selection["*"] = json!({ "": ["ast"] });
     }
-    let sources: Map<_, _> = closure
-        .texts
-        .iter()
-        .map(|(name, text)| (name.clone(), json!({ "content": text })))
-        .collect();
-    json!({
-        "language": "Solidity",
-        "sources": sources,
-        "settings": settings(project, selection),
-    })
+    selection
 }
 
 /// The settings that decide about the code, as the project has them.
@@ -249,9 +273,9 @@ fn key(solc: &Solc, input: &Value) -> Option<Key> {
 
 /// Whether the input has every source the compiler read: one it took from the disk could change
 /// unseen.
-fn is_closed(closure: &Closure, output: &Value) -> bool {
+fn is_closed(texts: &BTreeMap<String, String>, output: &Value) -> bool {
     let units = output["sources"].as_object();
-    units.is_some_and(|units| units.keys().all(|unit| closure.texts.contains_key(unit)))
+    units.is_some_and(|units| units.keys().all(|unit| texts.contains_key(unit)))
 }
 
 /// The syntax trees with the texts they were made from.
@@ -272,7 +296,7 @@ fn sources(output: &mut Value, mut texts: BTreeMap<String, String>) -> Sources {
 fn refuse_errors(
     unit: &str,
     solc: &Solc,
-    closure: &Closure,
+    texts: &BTreeMap<String, String>,
     output: &Value,
 ) -> Result<(), ArtifactError> {
     let errors: Vec<_> = output["errors"]
@@ -292,7 +316,7 @@ fn refuse_errors(
                 .as_str()
                 .unwrap_or("an error without a message");
             let message = terminal(&message.replace('\n', " "), 240);
-            match place(error, closure) {
+            match place(error, texts) {
                 Some(place) => format!("{place}: {message}"),
                 None => message,
             }
@@ -311,11 +335,11 @@ fn refuse_errors(
     })
 }
 
-fn place(error: &Value, closure: &Closure) -> Option<String> {
+fn place(error: &Value, texts: &BTreeMap<String, String>) -> Option<String> {
     let location = &error["sourceLocation"];
     let file = location["file"].as_str()?;
     let start = usize::try_from(location["start"].as_i64()?).ok()?;
-    let before = closure.texts.get(file)?.as_bytes().get(..start)?;
+    let before = texts.get(file)?.as_bytes().get(..start)?;
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     Some(format!("{}:{line}", terminal(file, 200)))
 }

@@ -12,11 +12,27 @@ pub(crate) const MAX_SOURCE: u64 = 16 << 20;
 pub(crate) fn json(path: &Path, expected: &'static str) -> Result<Value, ArtifactError> {
     let bytes = bytes(path, MAX_JSON)?;
     // The parser itself refuses nesting that would exhaust the stack.
-    serde_json::from_slice(&bytes).map_err(|error| ArtifactError::Malformed {
+    serde_json::from_slice(single(&bytes)).map_err(|error| ArtifactError::Malformed {
         path: path.to_owned(),
         expected,
         detail: error.to_string(),
     })
+}
+
+/// Whether a file begins with two braces.
+pub(crate) fn is_doubled(path: &Path) -> bool {
+    let mut start = [0; 64];
+    let read = File::open(path).and_then(|mut file| file.read(&mut start));
+    read.is_ok_and(|length| start[..length].trim_ascii_start().starts_with(b"{{"))
+}
+
+/// Etherscan puts a second pair of braces around a standard-JSON input.
+fn single(bytes: &[u8]) -> &[u8] {
+    let text = bytes.trim_ascii();
+    match (text.strip_prefix(b"{{"), text.strip_suffix(b"}}")) {
+        (Some(_), Some(_)) if text.len() >= 4 => &text[1..text.len() - 1],
+        _ => bytes,
+    }
 }
 
 pub(crate) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ArtifactError> {

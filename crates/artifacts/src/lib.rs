@@ -4,19 +4,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod artifact;
 mod blocks;
 mod build_index;
 mod build_info;
 mod bytecode;
 mod cache;
 mod code;
+mod code_file;
 mod compile;
 mod error;
 mod evaluate;
 mod files;
 mod functions;
 mod git;
+mod given;
 mod join;
 mod namespaces;
 mod output;

@@ -20,6 +20,8 @@ pub struct Side<'a> {
     pub layout: Option<&'a StorageLayout>,
     /// Its syntax trees.
     pub sources: Option<&'a Sources>,
+    /// Whether the layout shows namespaces and annotations without syntax trees.
+    pub layout_is_whole: bool,
     /// Its interface.
     pub abi: Option<&'a JsonAbi>,
     /// Its runtime code.

@@ -213,6 +213,7 @@ fn side(code: &Code) -> Side<'_> {
         contract: code.contract.as_deref(),
         layout: code.layout.as_ref(),
         sources: code.sources.as_ref(),
+        layout_is_whole: code.layout_is_whole,
         abi: code.abi.as_ref(),
         runtime: code.runtime.as_ref(),
         compiler: code.compiler.as_deref(),

@@ -14,10 +14,15 @@ use std::path::PathBuf;
 pub(super) const HELP: &str = "\
 A code reference is one of:
   Source.sol:Contract                 compiled in the project at --root
+  Token.vy                            Vyper, compiled in the project at --root
   out/Token.sol/Token.json            an artifact (Foundry, Hardhat, Truffle)
-  build-info.json#Source.sol:Token    one contract of a build info
+  build-info.json#Source.sol:Token    one contract of a build info, of solc's standard JSON (input,
+                                      output or both), of a Sourcify or Etherscan file
+  .openzeppelin/mainnet.json#0x…      the layout OpenZeppelin's plugin recorded of an implementation
   code:FILE                           runtime bytecode, hex or binary
-  0x…                                 an address on the chain";
+  0x…                                 an address on the chain
+
+A file is known by its content; `#` may be left out when it holds one contract.";
 
 /// Loads the code a reference names, from disk or from the chain.
 pub(super) async fn load(
@@ -43,9 +48,16 @@ pub(super) async fn load(
     let options = LoadOptions { root, solc, need };
     // The compiler runs as a child process and takes seconds.
     let shelf = context.shelf();
-    tokio::task::spawn_blocking(move || cutover_artifacts::load_with(&reference, &options, &shelf))
+    let loaded = move || cutover_artifacts::load_with(&reference, &options, &shelf);
+    let mut code = tokio::task::spawn_blocking(loaded)
         .await?
-        .map_err(refused)
+        .map_err(refused)?;
+    for note in &code.notes {
+        context.output.warn(note);
+    }
+    // Reports say it too: what was not looked at is the source the reader may have had in mind.
+    code.missing.append(&mut code.notes);
+    Ok(code)
 }
 
 /// The code at an address; an address without code is refused.
