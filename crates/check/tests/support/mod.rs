@@ -13,6 +13,7 @@ pub(crate) fn view(code: &Code) -> Side<'_> {
         abi: code.abi.as_ref(),
         runtime: code.runtime.as_ref(),
         compiler: code.compiler.as_deref(),
+        layout_is_whole: code.layout_is_whole,
         evm_version: code.evm_version.as_deref(),
         via_ir: code.via_ir,
         optimizer: code.optimizer,
