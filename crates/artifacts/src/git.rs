@@ -1,18 +1,31 @@
 //! A revision of a project, laid out in a folder of its own.
 
-use crate::ArtifactError;
+use crate::{ArtifactError, files};
 use cutover_types::text::terminal;
 use std::{
-    path::{Path, PathBuf},
+    fs,
+    path::{Component, Path, PathBuf},
     process::Command,
 };
 use tempfile::TempDir;
+
+/// Submodules inside submodules, deeper than this, are the present ones.
+const MAX_DEPTH: usize = 4;
+/// Files that say which packages belong to a revision.
+const LOCKS: [&str; 5] = [
+    "package-lock.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "foundry.lock",
+    "soldeer.lock",
+];
 
 /// A project as it was at a revision; the folder goes away with it.
 #[derive(Debug)]
 pub struct Revision {
     folder: TempDir,
     inside: PathBuf,
+    notes: Vec<String>,
 }
 
 impl Revision {
@@ -20,10 +33,16 @@ impl Revision {
     pub fn root(&self) -> PathBuf {
         self.folder.path().join(&self.inside)
     }
+
+    /// What is not as it was at the revision: libraries that git does not keep.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
 }
 
-/// Lays out the project at `root` as it was at `revision`. The repository, its index and its
-/// working tree stay as they are. Libraries that git does not track are the present ones.
+/// Lays out the project at `root` as it was at `revision`, submodules at the commits it names. The
+/// repository, its index and its working tree stay as they are. Libraries that git does not track
+/// are the present ones.
 ///
 /// # Errors
 /// When git is not there, `root` is in no repository, or the revision does not exist.
@@ -35,20 +54,8 @@ pub fn revision(root: &Path, revision: &str) -> Result<Revision, ArtifactError> 
     };
     let folder = tempfile::tempdir().map_err(|error| failed(&error.to_string()))?;
     let index = folder.path().join(".cutover-index");
-    let run = |arguments: &[&str], at: &Path| -> Result<String, ArtifactError> {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(at)
-            .args(arguments)
-            .env("GIT_INDEX_FILE", &index)
-            .output()
-            .map_err(|error| failed(&error.to_string()))?;
-        if !output.status.success() {
-            return Err(failed(&String::from_utf8_lossy(&output.stderr)));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let commit = run(
+    let git = |arguments: &[&str], at: &Path| git(arguments, at, &index);
+    let commit = git(
         &[
             "rev-parse",
             "--verify",
@@ -56,24 +63,102 @@ pub fn revision(root: &Path, revision: &str) -> Result<Revision, ArtifactError> 
             &format!("{revision}^{{commit}}"),
         ],
         root,
-    )?;
-    let inside = PathBuf::from(run(&["rev-parse", "--show-prefix"], root)?);
-    let top = PathBuf::from(run(&["rev-parse", "--show-toplevel"], root)?);
-    run(&["read-tree", &commit], &top)?;
-    let prefix = format!("--prefix={}/", folder.path().display());
-    run(&["checkout-index", "--all", &prefix], &top)?;
-    let _ = std::fs::remove_file(&index);
+    )
+    .map_err(|why| failed(&why))?;
+    let inside = git(&["rev-parse", "--show-prefix"], root).map_err(|why| failed(&why))?;
+    let top = git(&["rev-parse", "--show-toplevel"], root).map_err(|why| failed(&why))?;
+    let (inside, top) = (PathBuf::from(inside), PathBuf::from(top));
+    let mut notes = Vec::new();
+    lay_out(&top, &commit, folder.path(), &index, &mut notes, 0).map_err(|why| failed(&why))?;
     let laid_out = folder.path().join(&inside);
     if !laid_out.is_dir() {
         return Err(failed(
             "the project's folder does not exist at that revision",
         ));
     }
-    for library in ["node_modules", "lib"] {
+    for library in ["node_modules", "lib", "dependencies"] {
         borrow(&top.join(&inside), &laid_out, library);
         borrow(&top, folder.path(), library);
     }
-    Ok(Revision { folder, inside })
+    for lock in LOCKS {
+        let read = |folder: &Path| files::bytes(&folder.join(lock), files::MAX_SOURCE).ok();
+        let (then, now) = (read(&laid_out), read(&top.join(&inside)));
+        if then != now {
+            notes.push(format!(
+                "{lock} is not what it was at {}: libraries that git does not keep are the present ones",
+                terminal(revision, 120)
+            ));
+        }
+    }
+    Ok(Revision {
+        folder,
+        inside,
+        notes,
+    })
+}
+
+/// Writes a commit's files below `to`, then those of its submodules.
+fn lay_out(
+    top: &Path,
+    commit: &str,
+    to: &Path,
+    index: &Path,
+    notes: &mut Vec<String>,
+    depth: usize,
+) -> Result<(), String> {
+    git(&["read-tree", commit], top, index)?;
+    let prefix = format!("--prefix={}/", to.display());
+    git(&["checkout-index", "--all", &prefix], top, index)?;
+    let listed = git(&["ls-files", "--stage", "-z"], top, index)?;
+    let _ = fs::remove_file(index);
+    for (commit, path) in listed.split('\0').filter_map(submodule) {
+        let (present, wanted) = (top.join(path), to.join(path));
+        let known = present.join(".git").exists()
+            && depth < MAX_DEPTH
+            && git(
+                &["cat-file", "-e", &format!("{commit}^{{commit}}")],
+                &present,
+                index,
+            )
+            .is_ok();
+        if known && lay_out(&present, commit, &wanted, index, notes, depth + 1).is_ok() {
+            continue;
+        }
+        let now = git(&["rev-parse", "HEAD"], &present, index);
+        if present.join(".git").exists() && now.is_ok_and(|now| now != commit) {
+            notes.push(format!(
+                "submodule {} was at {} then, which is not here: the present one is used",
+                terminal(path, 200),
+                terminal(commit, 12)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Commit and path of a submodule, out of a line of `ls-files --stage`.
+fn submodule(line: &str) -> Option<(&str, &str)> {
+    let (facts, path) = line.split_once('\t')?;
+    let commit = facts.strip_prefix("160000 ")?.split(' ').next()?;
+    let inside = Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    inside.then_some((commit, path))
+}
+
+/// What git says; its complaint when it fails.
+fn git(arguments: &[&str], at: &Path, index: &Path) -> Result<String, String> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(at)
+        .args(arguments)
+        .env("GIT_INDEX_FILE", index)
+        .output()
+        .map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Links to a folder that git does not track, or tracks as submodules only.
@@ -87,10 +172,10 @@ fn borrow(from: &Path, to: &Path, name: &str) {
         return;
     }
     // A submodule is an empty folder in what git lays out.
-    for entry in std::fs::read_dir(&present).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(&present).into_iter().flatten().flatten() {
         let inner = wanted.join(entry.file_name());
-        let empty = std::fs::read_dir(&inner).is_ok_and(|mut list| list.next().is_none());
-        if empty && std::fs::remove_dir(&inner).is_ok() || !inner.exists() {
+        let empty = fs::read_dir(&inner).is_ok_and(|mut list| list.next().is_none());
+        if empty && fs::remove_dir(&inner).is_ok() || !inner.exists() {
             link(&entry.path(), &inner);
         }
     }

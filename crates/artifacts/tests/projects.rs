@@ -266,10 +266,78 @@ fn a_revision_is_the_project_as_it_was() {
         labels(&get(project.path(), "Token.sol:Token").unwrap()).len(),
         4
     );
+    let folder = old.root();
+    drop(old);
+    assert!(!folder.exists(), "nothing is left behind");
     for wrong in ["--help", "nowhere"] {
         let error = revision(project.path(), wrong).unwrap_err().to_string();
         assert!(error.starts_with("could not take"), "{error}");
     }
+}
+
+#[test]
+fn a_revision_has_its_submodules_as_they_were() {
+    let git = |at: &Path, arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(at);
+        command.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+        command.args(["-c", "protocol.file.allow=always"]);
+        let output = command.args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    };
+    let library = tempfile::tempdir().unwrap();
+    write(library.path(), "src/Own.sol", OWN);
+    git(library.path(), &["init", "-q"]);
+    git(library.path(), &["add", "."]);
+    git(library.path(), &["commit", "-qm", "one"]);
+
+    let project = foundry();
+    fs::remove_dir_all(project.path().join("lib")).unwrap();
+    git(project.path(), &["init", "-q"]);
+    let from = library.path().to_str().unwrap();
+    git(
+        project.path(),
+        &["submodule", "--quiet", "add", from, "lib/base"],
+    );
+    git(project.path(), &["add", "."]);
+    git(project.path(), &["commit", "-qm", "one"]);
+
+    // The library moves on, in the working tree alone.
+    let inner = project.path().join("lib/base");
+    write(
+        &inner,
+        "src/Own.sol",
+        &OWN.replace("address owner;", "address owner; uint256 more;"),
+    );
+    git(&inner, &["commit", "-qam", "two"]);
+    let old = revision(project.path(), "HEAD").unwrap();
+    assert_eq!(old.notes(), Vec::<String>::new());
+    let then = labels(&get(&old.root(), "Token.sol:Token").unwrap());
+    let now = labels(&get(project.path(), "Token.sol:Token").unwrap());
+    assert!(!then.contains(&"more".to_owned()) && now.contains(&"more".to_owned()));
+}
+
+#[test]
+fn packages_of_another_time_are_pointed_out() {
+    let project = foundry();
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(project.path());
+        command.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+        assert!(command.args(arguments).output().unwrap().status.success());
+    };
+    write(project.path(), "package-lock.json", "{}");
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    assert!(revision(project.path(), "HEAD").unwrap().notes().is_empty());
+    write(project.path(), "package-lock.json", "{ }");
+    let notes = revision(project.path(), "HEAD").unwrap().notes().to_vec();
+    assert!(
+        notes[0].starts_with("package-lock.json is not what it was"),
+        "{notes:?}"
+    );
 }
 
 /// The folder `scripts/setup` installs packages into.
