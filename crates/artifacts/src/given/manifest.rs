@@ -130,8 +130,10 @@ fn layout(json: &Value) -> Result<StorageLayout, String> {
         ..StorageLayout::default()
     };
     for (id, members) in json["namespaces"].as_object().into_iter().flatten() {
-        let members = members.as_array().map(Vec::as_slice).unwrap_or_default();
-        match members.iter().map(item).collect::<Result<_, _>>() {
+        let members = members
+            .as_array()
+            .ok_or_else(|| "its members are no list".to_owned());
+        match members.and_then(|members| members.iter().map(item).collect()) {
             Ok(members) => layout.namespaces.insert(id.clone(), members),
             Err(why) => {
                 layout
@@ -152,8 +154,10 @@ fn layout(json: &Value) -> Result<StorageLayout, String> {
             )),
         }
     }
-    if json["namespaces"].is_null() {
-        namespaces_possible(json, &mut layout);
+    match &json["namespaces"] {
+        Value::Object(_) => {}
+        Value::Null => namespaces_possible(json, &mut layout),
+        _ => return Err("the manifest's namespaces are no object".to_owned()),
     }
     for item in layout
         .storage
