@@ -1,6 +1,6 @@
 //! A contract as loaded.
 
-use crate::{ArtifactError, Reference, Shelf, code_file, compile, given, project::bounded};
+use crate::{ArtifactError, Reference, Shelf, code_file, compile, given, project::bounded, vyper};
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::Bytes;
 use cutover_types::{StorageLayout, source::Sources};
@@ -106,6 +106,9 @@ pub fn load_with(
     shelf: &Shelf,
 ) -> Result<Code, ArtifactError> {
     let mut code = match reference {
+        Reference::Source { unit, contract } if unit.ends_with(".vy") => {
+            vyper::source(unit, contract.as_deref(), options)?
+        }
         Reference::Source { unit, contract } => {
             compile::source(unit, contract.as_deref(), options, shelf)?
         }

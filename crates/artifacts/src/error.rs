@@ -111,6 +111,25 @@ pub enum ArtifactError {
         /// What is wrong with it.
         detail: String,
     },
+    /// No Vyper compiler.
+    #[error("no vyper: run scripts/setup, or set CUTOVER_VYPER")]
+    NoVyper,
+    /// A program is not a usable Vyper compiler.
+    #[error("{} is no usable vyper: {detail}", path.display())]
+    BadVyper {
+        /// The program.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Vyper refused the source.
+    #[error("{unit} does not compile: {errors}")]
+    DoesNotCompileVyper {
+        /// The unit asked for.
+        unit: String,
+        /// What the compiler said, bounded and escaped.
+        errors: String,
+    },
     /// An artifact has no layout and the caller cannot do without.
     #[error("{reference} has no storage layout; {help}")]
     NoLayout {

@@ -30,6 +30,7 @@ mod shelf;
 mod skim;
 mod solc;
 mod uses;
+mod vyper;
 mod words;
 
 pub use cache::Cache;

@@ -7,20 +7,20 @@ use std::{fmt, path::PathBuf};
 /// Where a contract's code is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// `Source.sol:Contract`, compiled in the project at the root.
+    /// `Source.sol:Contract` or `Source.vy`, compiled in the project at the root.
     Source {
         /// Source file, relative to the root.
         unit: String,
         /// Contract name; the only contract of the file when absent.
         contract: Option<String>,
     },
-    /// An artifact JSON of Foundry, Hardhat or truffle.
+    /// A JSON file that holds one contract: an artifact, a manifest, verified source.
     Artifact(PathBuf),
-    /// `build-info.json#Source.sol:Contract`.
+    /// `build-info.json#Source.sol:Contract`, or another file with several contracts.
     BuildInfo {
-        /// The build info, or any file with a compiler's output.
+        /// The file; what it is shows in its content.
         file: PathBuf,
-        /// `Source.sol:Contract` or only `Contract`.
+        /// `Source.sol:Contract`, only `Contract`, or an address of a manifest.
         contract: String,
     },
     /// `code:FILE`, runtime bytecode in hex or binary.
@@ -69,7 +69,8 @@ impl Reference {
             Some((unit, contract)) => (unit, Some(contract.to_owned())),
             None => (text, None),
         };
-        if !unit.ends_with(".sol") || contract.as_deref().is_some_and(|name| !is_name(name)) {
+        let source = unit.ends_with(".sol") || unit.ends_with(".vy");
+        if !source || contract.as_deref().is_some_and(|name| !is_name(name)) {
             return Err(wrong());
         }
         Ok(Self::Source {
@@ -123,6 +124,8 @@ mod tests {
         let cases = [
             ("src/Token.sol:Token", "source"),
             ("Token.sol", "source"),
+            ("src/Token.vy:Token", "source"),
+            ("Token.vy", "source"),
             ("@oz/contracts/T.sol:T", "source"),
             ("out/Token.sol/Token.json", "artifact"),
             ("out/build-info/1.json#src/Token.sol:Token", "build"),

@@ -103,6 +103,9 @@ impl Check {
             }
             None => None,
         };
+        for note in revision.iter().flat_map(|revision| revision.notes()) {
+            context.output.warn(note);
+        }
         let blue_root = match &revision {
             Some(revision) => revision.root(),
             None => self.blue_root.clone().unwrap_or_else(|| root.clone()),
