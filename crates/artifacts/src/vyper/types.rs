@@ -164,10 +164,13 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A type of one word.
+    /// A type of one word. Vyper gives even a `bool` the whole slot, which solc's own types never
+    /// take: it is described as a type of that size that is made of what it is called.
     pub(super) fn word(&mut self, name: &str) -> String {
-        let id = format!("t_{name}");
-        self.add(&id, info("inplace", name, 32));
+        let id = format!("t_userDefinedValueType({name})");
+        let mut word = info("inplace", name, 32);
+        word.underlying = Some(name.to_owned());
+        self.add(&id, word);
         id
     }
 
