@@ -5,7 +5,10 @@ mod excerpt;
 mod reach;
 
 pub use excerpt::Excerpt;
-pub use reach::{Reached, allows, dispatch, reachable};
+pub use reach::{
+    Reached, allows, constructors, dispatch, entry_points, is_constructor, reachable,
+    reachable_from, target, unresolved,
+};
 
 use crate::layout::SourceLine;
 use alloy_primitives::map::HashMap;
@@ -188,18 +191,27 @@ pub fn is_interface(tree: &Value) -> bool {
 
 /// Calls `f` on every node of a tree, outer ones first.
 pub fn visit<'a>(tree: &'a Value, f: &mut impl FnMut(&'a Value)) {
+    visit_while(tree, &mut |node| {
+        f(node);
+        true
+    });
+}
+
+/// Like [`visit`], but looks into a node only when `f` says so.
+pub fn visit_while<'a>(tree: &'a Value, f: &mut impl FnMut(&'a Value) -> bool) {
     walk(tree, 0, f);
 }
 
-fn walk<'a>(tree: &'a Value, depth: usize, f: &mut impl FnMut(&'a Value)) {
+fn walk<'a>(tree: &'a Value, depth: usize, f: &mut impl FnMut(&'a Value) -> bool) {
     if depth > MAX_DEPTH {
         return;
     }
     match tree {
         Value::Array(items) => items.iter().for_each(|item| walk(item, depth + 1, f)),
         Value::Object(fields) => {
-            f(tree);
-            inner(fields).for_each(|(_, field)| walk(field, depth + 1, f));
+            if f(tree) {
+                inner(fields).for_each(|(_, field)| walk(field, depth + 1, f));
+            }
         }
         _ => {}
     }

@@ -9,7 +9,8 @@ use std::collections::{HashSet, VecDeque};
 pub struct Reached<'a> {
     /// The definition.
     pub node: Node<'a>,
-    /// Names of the functions on the way, the entry point first, this one last.
+    /// Names of the functions on the way, the entry point first, this one last; a library's
+    /// with the library's name.
     pub path: Vec<String>,
 }
 
@@ -21,27 +22,95 @@ const MAX_PATH: usize = 16;
 pub fn reachable<'a>(
     index: &Index<'a>,
     linearized: &[Node<'a>],
+    enter: impl FnMut(&Node<'a>) -> bool,
+) -> Vec<Reached<'a>> {
+    let mut starts = entry_points(linearized);
+    starts.extend(chosen_at_construction(index, linearized));
+    reachable_from(index, linearized, starts, enter)
+}
+
+/// Like [`reachable`], from some functions only.
+pub fn reachable_from<'a>(
+    index: &Index<'a>,
+    linearized: &[Node<'a>],
+    starts: Vec<Node<'a>>,
     mut enter: impl FnMut(&Node<'a>) -> bool,
 ) -> Vec<Reached<'a>> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    let mut queue: VecDeque<_> = entries(linearized)
-        .into_iter()
-        .map(|node| (node, Vec::new()))
-        .collect();
+    let mut queue: VecDeque<_> = starts.into_iter().map(|node| (node, Vec::new())).collect();
     while let Some((node, mut path)) = queue.pop_front() {
         if !seen.insert(id(node.tree)) || !enter(&node) {
             continue;
         }
         if path.len() < MAX_PATH {
-            path.push(name(node.tree).to_owned());
+            path.push(label(index, &node));
         }
         for target in references(index, linearized, &node) {
-            queue.push_back((target, path.clone()));
+            if !seen.contains(&id(target.tree)) {
+                queue.push_back((target, path.clone()));
+            }
         }
         found.push(Reached { node, path });
     }
     found
+}
+
+/// Functions that can be called from outside, each as its most derived override, and what runs
+/// when nothing fits.
+pub fn entry_points<'a>(linearized: &[Node<'a>]) -> Vec<Node<'a>> {
+    let mut keys = HashSet::new();
+    let mut found = Vec::new();
+    for contract in linearized.iter().filter(|node| !is_interface(node.tree)) {
+        for function in functions(contract) {
+            let tree = function.tree;
+            let open = matches!(tree["visibility"].as_str(), Some("public" | "external"));
+            if open && !is_constructor(tree) && keys.insert(key(tree)) {
+                found.push(function);
+            }
+        }
+    }
+    found
+}
+
+/// The constructors, most derived first.
+pub fn constructors<'a>(linearized: &[Node<'a>]) -> Vec<Node<'a>> {
+    linearized
+        .iter()
+        .flat_map(functions)
+        .filter(|function| is_constructor(function.tree))
+        .collect()
+}
+
+/// Names of functions and modifiers that run inside `from` and whose source is not at hand.
+pub fn unresolved(index: &Index<'_>, from: &Node<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    visit(from.tree, &mut |tree| {
+        let runs_here = tree["typeDescriptions"]["typeIdentifier"]
+            .as_str()
+            .is_some_and(|id| {
+                [
+                    "t_function_internal",
+                    "t_function_delegatecall",
+                    "t_modifier",
+                ]
+                .iter()
+                .any(|start| id.starts_with(start))
+            });
+        // Builtins have no declaration: negative, or a wrapped 32-bit number in solc-js.
+        let builtin = |id: i64| id <= 0 || id > i64::from(i32::MAX);
+        if let Some(id) = tree["referencedDeclaration"].as_i64()
+            && runs_here
+            && !builtin(id)
+            && index.get(id).is_none()
+        {
+            let name = tree["name"].as_str().or(tree["memberName"].as_str());
+            names.push(name.unwrap_or("?").to_owned());
+        }
+    });
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// The function that runs when `function` is called on the contract: its most derived override.
@@ -57,86 +126,125 @@ pub fn dispatch<'a>(linearized: &[Node<'a>], function: Node<'a>) -> Node<'a> {
 
 /// Whether documentation allows the unsafe construct `rule`, only here or in all it reaches.
 pub fn allows(tree: &Value, rule: &str, reachable_only: bool) -> bool {
-    documentation(tree).lines().any(|line| {
-        let Some(rest) = line.split("@custom:oz-upgrades-unsafe-allow").nth(1) else {
-            return false;
-        };
-        let (rest, reachable) = match rest.strip_prefix("-reachable") {
-            Some(rest) => (rest, true),
-            None => (rest, false),
-        };
-        (reachable || !reachable_only) && rest.split_whitespace().any(|word| word == rule)
+    let text = documentation(tree);
+    let allowed = |tag| arguments(text, tag).any(|word| word == rule);
+    (!reachable_only && allowed("@custom:oz-upgrades-unsafe-allow"))
+        || allowed("@custom:oz-upgrades-unsafe-allow-reachable")
+}
+
+/// Words after a tag of a documentation text, up to the next tag.
+fn arguments<'a>(text: &'a str, tag: &'a str) -> impl Iterator<Item = &'a str> {
+    let mut inside = false;
+    text.lines().flat_map(move |line| {
+        let mut words = line.split_whitespace().peekable();
+        if let Some(first) = words.next_if(|word| word.starts_with('@')) {
+            inside = first == tag;
+        }
+        words.filter(move |_| inside)
     })
 }
 
-fn entries<'a>(linearized: &[Node<'a>]) -> Vec<Node<'a>> {
-    let mut keys = HashSet::new();
+/// Whether a function is a constructor.
+pub fn is_constructor(tree: &Value) -> bool {
+    tree["kind"] == "constructor" || tree["isConstructor"] == true
+}
+
+/// Internal functions that a constructor or a declaration puts into a variable, to be called
+/// later through it.
+fn chosen_at_construction<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec<Node<'a>> {
     let mut found = Vec::new();
-    for contract in linearized.iter().filter(|node| !is_interface(node.tree)) {
-        for function in functions(contract) {
-            let tree = function.tree;
-            let constructor = tree["kind"] == "constructor" || tree["isConstructor"] == true;
-            let open = matches!(tree["visibility"].as_str(), Some("public" | "external"));
-            if open && !constructor && keys.insert(key(tree)) {
-                found.push(function);
+    let during = reachable_from(index, linearized, constructors(linearized), |_| true);
+    for place in during {
+        let mut called = HashSet::new();
+        visit(place.node.tree, &mut |tree| {
+            if kind(tree) == "FunctionCall" {
+                called.insert(id(&tree["expression"]));
+            }
+        });
+        visit(place.node.tree, &mut |tree| {
+            if matches!(kind(tree), "Identifier" | "MemberAccess") && !called.contains(&id(tree)) {
+                found.extend(target(index, linearized, &place.node, tree));
+            }
+        });
+    }
+    for contract in linearized {
+        for tree in contract.tree["nodes"].as_array().into_iter().flatten() {
+            if kind(tree) == "VariableDeclaration" {
+                let from = Node {
+                    tree: &tree["value"],
+                    contract: Some(id(contract.tree)),
+                    ..*contract
+                };
+                found.extend(references(index, linearized, &from));
             }
         }
     }
+    found.retain(|node| kind(node.tree) == "FunctionDefinition");
     found
 }
 
 fn references<'a>(index: &Index<'a>, linearized: &[Node<'a>], from: &Node<'a>) -> Vec<Node<'a>> {
     let mut found = Vec::new();
     visit(from.tree, &mut |tree| {
-        let Some(target) = tree["referencedDeclaration"]
-            .as_i64()
-            .or_else(|| tree["function"].as_i64())
-            .and_then(|id| index.get(id))
-        else {
-            return;
-        };
-        if !matches!(
-            kind(target.tree),
-            "FunctionDefinition" | "ModifierDefinition"
-        ) {
-            return;
-        }
-        let Some(owner) = target.contract else {
-            found.push(target);
-            return;
-        };
-        let position = |id: i64| {
-            linearized
-                .iter()
-                .position(|base| super::id(base.tree) == id)
-        };
-        let Some(place) = position(owner) else {
-            // Another contract's function is its own affair; a library's runs in this one.
-            if index
-                .get(owner)
-                .is_some_and(|node| node.tree["contractKind"] == "library")
-            {
-                found.push(target);
-            }
-            return;
-        };
-        let qualifier = &tree["expression"];
-        if kind(tree) == "MemberAccess" && qualifier["name"] == "super" {
-            let here = from
-                .contract
-                .and_then(position)
-                .map_or(place, |here| here + 1);
-            let next = linearized.get(here..).unwrap_or_default();
-            found.push(first(next, target.tree).unwrap_or(target));
-        } else if kind(tree) == "MemberAccess" {
-            found.push(target);
-        } else {
-            found.push(dispatch(linearized, target));
-        }
+        found.extend(target(index, linearized, from, tree));
     });
     found
 }
 
+/// The function or modifier that runs in the contract where the node `tree` inside `from` names
+/// one; `None` when it names something else or another contract's function.
+pub fn target<'a>(
+    index: &Index<'a>,
+    linearized: &[Node<'a>],
+    from: &Node<'a>,
+    tree: &Value,
+) -> Option<Node<'a>> {
+    let target = tree["referencedDeclaration"]
+        .as_i64()
+        .or_else(|| tree["function"].as_i64())
+        .and_then(|id| index.get(id))?;
+    if !matches!(
+        kind(target.tree),
+        "FunctionDefinition" | "ModifierDefinition"
+    ) {
+        return None;
+    }
+    let Some(owner) = target.contract else {
+        return Some(target);
+    };
+    let position = |id: i64| {
+        linearized
+            .iter()
+            .position(|base| super::id(base.tree) == id)
+    };
+    let Some(place) = position(owner) else {
+        // Another contract's function is its own affair; a library's runs in this one.
+        return index
+            .get(owner)
+            .is_some_and(|node| node.tree["contractKind"] == "library")
+            .then_some(target);
+    };
+    let qualifier = &tree["expression"];
+    if kind(tree) == "MemberAccess" && qualifier["name"] == "super" {
+        let here = from
+            .contract
+            .and_then(position)
+            .map_or(place, |here| here + 1);
+        let next = linearized.get(here..).unwrap_or_default();
+        return Some(first(next, target.tree).unwrap_or(target));
+    }
+    // `Base.f` and a modifier written `Base.m` name one definition and no override of it.
+    let named = kind(tree) == "MemberAccess"
+        || (kind(tree) == "IdentifierPath"
+            && tree["name"].as_str().is_some_and(|name| name.contains('.')));
+    Some(if named {
+        target
+    } else {
+        dispatch(linearized, target)
+    })
+}
+
+/// The first implementation of what `wanted` declares.
 fn first<'a>(linearized: &[Node<'a>], wanted: &Value) -> Option<Node<'a>> {
     let wanted_key = key(wanted);
     linearized
@@ -145,7 +253,7 @@ fn first<'a>(linearized: &[Node<'a>], wanted: &Value) -> Option<Node<'a>> {
         .flat_map(functions)
         // Most differ by their name; keys are dear.
         .filter(|function| name(function.tree) == name(wanted))
-        .find(|function| key(function.tree) == wanted_key && !function.tree["body"].is_null())
+        .find(|function| !function.tree["body"].is_null() && key(function.tree) == wanted_key)
 }
 
 fn functions<'a>(contract: &Node<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
@@ -179,9 +287,84 @@ fn key(tree: &Value) -> String {
     key
 }
 
+/// A function's name as a reader of the source would say it.
+fn label(index: &Index<'_>, node: &Node<'_>) -> String {
+    let library = node
+        .contract
+        .and_then(|id| index.get(id))
+        .filter(|owner| owner.tree["contractKind"] == "library");
+    match library {
+        Some(library) => format!("{}.{}", name(library.tree), name(node.tree)),
+        None => name(node.tree).to_owned(),
+    }
+}
+
 fn name(tree: &Value) -> &str {
     match tree["name"].as_str() {
         Some("") | None => tree["kind"].as_str().unwrap_or("fallback"),
         Some(name) => name,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn annotations_end_at_the_next_tag_and_not_at_the_line() {
+        let tree = json!({ "documentation": { "text":
+            "@custom:oz-upgrades-unsafe-allow constructor\n delegatecall\n@dev selfdestruct" } });
+        assert!(allows(&tree, "constructor", false));
+        assert!(allows(&tree, "delegatecall", false));
+        assert!(!allows(&tree, "delegatecall", true));
+        assert!(!allows(&tree, "selfdestruct", false));
+        let text = "not @custom:oz-upgrades-unsafe-allow constructor";
+        assert!(!allows(
+            &json!({ "documentation": text }),
+            "constructor",
+            false
+        ));
+        let text = "@custom:oz-upgrades-unsafe-allow-reachable delegatecall";
+        assert!(allows(
+            &json!({ "documentation": text }),
+            "delegatecall",
+            true
+        ));
+        assert!(allows(
+            &json!({ "documentation": text }),
+            "delegatecall",
+            false
+        ));
+    }
+
+    #[test]
+    fn odd_trees_are_read_as_far_as_they_go() {
+        let unit = |ast: Value| {
+            let unit = crate::source::SourceUnit::new(None, ast);
+            crate::source::Sources {
+                units: [("a.sol".to_owned(), unit.into())].into(),
+            }
+        };
+        let call = |id: i64| {
+            json!({ "nodeType": "Identifier", "referencedDeclaration": id,
+            "name": "f", "typeDescriptions": { "typeIdentifier": "t_function_internal_" } })
+        };
+        // Two functions that call each other, one without a name, one that is not there.
+        let sources = unit(json!({ "nodeType": "SourceUnit", "nodes": [{
+            "nodeType": "ContractDefinition", "id": 1, "linearizedBaseContracts": [1], "nodes": [
+                { "nodeType": "FunctionDefinition", "id": 2, "name": "f", "visibility": "public",
+                  "body": [call(3), call(99), call(4_294_967_281), call(-1)] },
+                { "nodeType": "FunctionDefinition", "id": 3, "visibility": "internal",
+                  "body": [call(2), call(3)] },
+                { "nodeType": "FunctionDefinition" }, 7, null ] }] }));
+        let index = sources.index();
+        let contract = index.get(1).unwrap();
+        let found = reachable(&index, &index.linearized(&contract).unwrap(), |_| true);
+        let paths: Vec<_> = found.iter().map(|one| one.path.join(" ")).collect();
+        assert_eq!(paths, ["f", "f fallback"]);
+        assert_eq!(unresolved(&index, &found[0].node), ["f"]);
+        assert!(unresolved(&index, &found[1].node).is_empty());
     }
 }
