@@ -29,7 +29,7 @@ use layout::Way;
 /// Compares blue and green and looks for unsafe constructs in green.
 pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckReport {
     let layout = compare(blue, green, options, Way::Forward);
-    let safety = safety::inspect(green, options);
+    let safety = safety::inspect(blue, green, options);
     let mut findings = layout.findings;
     findings.extend(safety.findings);
     let live = live::inspect(blue, green, options, &mut findings);

@@ -128,12 +128,45 @@ rules! {
     MISSING_PUBLIC_UPGRADETO = "missing-public-upgradeto", Safety, Error,
         "a UUPS implementation without an upgrade function is the last one",
         "inherit UUPSUpgradeable";
+    UNPROTECTED_UPGRADE = "unprotected-upgrade", Safety, Error,
+        "anybody can put another implementation in place",
+        "let `_authorizeUpgrade` (or the upgrade function) check the caller, `onlyOwner` or `onlyRole(…)`";
+    PROXIABLE_UUID = "proxiable-uuid", Safety, Error,
+        "blue's upgrade function will not accept green: ERC-1822's `proxiableUUID` is missing or names another slot",
+        "inherit UUPSUpgradeable of the same major version, and leave `proxiableUUID` alone";
     INTERNAL_FUNCTION_STORAGE = "internal-function-storage", Safety, Error,
         "an internal function in storage points into the code of one compilation",
         "store an enum or an external function instead";
     MISSING_INITIALIZER = "missing-initializer", Safety, Error,
         "bases have initializers that nothing calls",
         "add an `initialize` function with the `initializer` modifier that calls them";
+    MISSING_INITIALIZER_CALL = "missing-initializer-call", Safety, Error,
+        "an initializer leaves out bases that have initializers",
+        "call the base's `__Base_init` in it";
+    DUPLICATE_INITIALIZER_CALL = "duplicate-initializer-call", Safety, Error,
+        "a base is initialized twice in one transaction",
+        "call it once; `__Base_init_unchained` does not call the base's own bases";
+    INCORRECT_INITIALIZER_ORDER = "incorrect-initializer-order", Safety, Warning,
+        "a base is initialized after one that inherits from it",
+        "call the bases' initializers from the most basic to the most derived";
+    INITIALIZER_CALLABLE_BY_ANYONE = "initializer-callable-by-anyone", Safety, Error,
+        "an initializer without the `initializer` modifier or a check of the caller",
+        "add `initializer` or `reinitializer(n)`, or check the caller";
+    REINITIALIZER_NOT_BUMPED = "reinitializer-not-bumped", Safety, Error,
+        "an initializer that blue's proxies can no longer run",
+        "give it the modifier `reinitializer(n)` with an `n` above all of blue's, and call it in the upgrade";
+    SEVERAL_NEW_REINITIALIZERS = "several-new-reinitializers", Safety, Warning,
+        "an upgrade calls one function, green adds several to be called",
+        "put them into one `reinitializer`";
+    NEW_BASE_NOT_INITIALIZED = "new-base-not-initialized", Safety, Warning,
+        "a base that blue does not have stays uninitialized on blue's proxies",
+        "add a `reinitializer` that calls the new base's initializer, and call it in the upgrade";
+    IMPLEMENTATION_NOT_LOCKED = "implementation-not-locked", Safety, Warning,
+        "a stranger can initialize the implementation contract itself",
+        "call `_disableInitializers()` in its constructor";
+    DESTROYABLE_IMPLEMENTATION = "destroyable-implementation", Safety, Error,
+        "a stranger can initialize the implementation and then run foreign code on it or destroy it",
+        "call `_disableInitializers()` in its constructor, and use UUPSUpgradeable of 4.3.2 or later";
     CODE_TOO_LARGE = "code-too-large", Safety, Error,
         "the runtime code is over the 24,576 bytes of EIP-170",
         "make it smaller: it cannot be deployed";

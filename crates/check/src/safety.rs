@@ -1,6 +1,9 @@
-//! Upgrade safety of green alone: what goes wrong behind a proxy whatever the layout.
+//! Upgrade safety: what goes wrong behind a proxy whatever the layout.
 
+mod constant;
 mod construction;
+mod fixed_target;
+mod guard;
 mod initializers;
 mod linking;
 mod opcodes;
@@ -32,8 +35,8 @@ struct Subject<'a> {
     options: &'a Options,
 }
 
-/// Looks at green.
-pub(crate) fn inspect(green: &Side<'_>, options: &Options) -> Outcome {
+/// Looks at green; blue says what its proxy has been through already.
+pub(crate) fn inspect(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> Outcome {
     let mut outcome = Outcome::default();
     linking::inspect(green, options, &mut outcome);
     let Some(sources) = green.sources else {
@@ -43,13 +46,10 @@ pub(crate) fn inspect(green: &Side<'_>, options: &Options) -> Outcome {
         return outcome;
     };
     let index = sources.index();
-    let name = green.contract.unwrap_or_default();
-    let linearized = index
-        .contract(name)
-        .and_then(|contract| index.linearized(&contract));
-    let Some(linearized) = linearized else {
+    let Some(linearized) = chain(&index, green) else {
         outcome.unknown.push(format!(
-            "the syntax trees of `{name}` and its bases are not all there: no safety rule that reads the source ran"
+            "the syntax trees of `{}` and its bases are not all there: no safety rule that reads the source ran",
+            green.contract.unwrap_or_default()
         ));
         return outcome;
     };
@@ -58,13 +58,28 @@ pub(crate) fn inspect(green: &Side<'_>, options: &Options) -> Outcome {
         linearized: &linearized,
         options,
     };
+    let before = blue.sources.map(|sources| sources.index());
+    let before = before
+        .as_ref()
+        .and_then(|index| Some((index, chain(index, blue)?)));
+    let before = before.as_ref().map(|(index, linearized)| Subject {
+        index,
+        linearized,
+        options,
+    });
     linking::called(&subject, green.libraries, &mut outcome);
     construction::inspect(&subject, &mut outcome);
     opcodes::inspect(&subject, &mut outcome);
-    upgrade_function::inspect(&subject, &mut outcome);
+    upgrade_function::inspect(&subject, before.as_ref(), &mut outcome);
     stored_functions::inspect(&subject, green.layout, &mut outcome);
-    initializers::inspect(&subject, &mut outcome);
+    initializers::inspect(&subject, before.as_ref(), &mut outcome);
     outcome
+}
+
+/// A side's contract and its bases, most derived first.
+fn chain<'a>(index: &Index<'a>, side: &Side<'_>) -> Option<Vec<Node<'a>>> {
+    let contract = index.contract(side.contract.unwrap_or_default())?;
+    index.linearized(&contract)
 }
 
 impl<'a> Subject<'a> {
@@ -124,8 +139,4 @@ fn tree_id(tree: &Value) -> Option<i64> {
 
 fn name(tree: &Value) -> &str {
     tree["name"].as_str().unwrap_or_default()
-}
-
-fn is_constructor(tree: &Value) -> bool {
-    tree["kind"] == "constructor" || tree["isConstructor"] == true
 }

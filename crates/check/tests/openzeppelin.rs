@@ -18,6 +18,8 @@ import {UUPSUpgradeable} from \"@openzeppelin/contracts-upgradeable/proxy/utils/
 import {OwnableUpgradeable} from \"@openzeppelin/contracts-upgradeable/access/OwnableUpgradeable.sol\";
 contract Coin is BASES {
     uint256 cap;
+    /// @custom:oz-upgrades-unsafe-allow constructor
+    constructor() { _disableInitializers(); }
     function initialize(address owner) external initializer {
         __ERC20_init(\"Coin\", \"C\");
         __Ownable_init(owner);
@@ -84,5 +86,10 @@ fn a_sound_upgrade_passes_and_a_lost_base_does_not() {
         .filter(|finding| finding.blocks())
         .map(|finding| finding.rule.as_str())
         .collect();
-    assert_eq!(rules, ["delete-namespace"], "{:#?}", report.findings);
+    assert_eq!(
+        rules,
+        ["delete-namespace", "unprotected-upgrade"],
+        "{:#?}",
+        report.findings
+    );
 }

@@ -1,8 +1,8 @@
 //! What only happens at construction: the proxy never sees it.
 
-use super::{Outcome, Subject, is_constructor, members, name};
+use super::{Outcome, Subject, members, name};
 use crate::rules;
-use cutover_types::source::{Node, kind};
+use cutover_types::source::{Node, is_constructor, kind};
 use serde_json::Value;
 
 pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {

@@ -1,59 +1,42 @@
-//! Bases that want to be initialized, and nothing that does it.
+//! What stands in for constructors: functions that may run once behind the proxy.
 
-use super::{Outcome, Subject, members, name};
-use crate::rules;
-use cutover_types::source::{Node, is_interface};
+mod calls;
+mod events;
+mod locked;
+mod open;
+mod parents;
+mod versions;
 
-pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
-    let Some((contract, bases)) = subject.linearized.split_first() else {
+use super::{Outcome, Subject, name};
+use cutover_types::source::{Node, documentation, is_interface};
+
+pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome: &mut Outcome) {
+    let Some(contract) = subject.linearized.first() else {
         return;
     };
-    let rule = rules::MISSING_INITIALIZER;
-    if contract.tree["abstract"] == true
-        || is_interface(contract.tree)
-        || subject.allowed(rule, contract)
-    {
+    if contract.tree["abstract"] == true || is_interface(contract.tree) {
         return;
     }
-    let has_entry = subject.linearized.iter().any(|one| {
-        members(one, "FunctionDefinition").iter().any(|function| {
-            let open = matches!(
-                function.tree["visibility"].as_str(),
-                Some("public" | "external")
-            );
-            open && (modified(function, &["initializer", "reinitializer"])
-                || matches!(name(function.tree), "initialize" | "initializer"))
-        })
-    });
-    if has_entry {
-        return;
-    }
-    let wanting: Vec<_> = bases
-        .iter()
-        .filter(|base| members(base, "FunctionDefinition").iter().any(wants_call))
-        .map(|base| format!("`{}`", name(base.tree)))
-        .collect();
-    if !wanting.is_empty() {
-        outcome.findings.push(subject.finding(
-            rule,
-            contract,
-            contract.tree,
-            format!(
-                "`{}` has no initializer, and nothing calls those of {}",
-                name(contract.tree),
-                wanting.join(", ")
-            ),
-        ));
-    }
+    calls::inspect(subject, blue, contract, outcome);
+    open::inspect(subject, outcome);
+    versions::inspect(subject, blue, contract, outcome);
+    locked::inspect(subject, contract, outcome);
 }
 
-/// An internal initializer that does something.
-fn wants_call(function: &Node<'_>) -> bool {
-    let statements = function.tree["body"]["statements"].as_array();
-    function.tree["visibility"] == "internal"
-        && statements.is_some_and(|list| !list.is_empty())
-        && modified(function, &["initializer", "onlyInitializing"])
-        && !name(function.tree).ends_with("_unchained")
+/// Whether a function initializes, by its modifier, its name or its annotation.
+fn initializes(function: &Node<'_>) -> bool {
+    modified(function, &["initializer", "onlyInitializing"])
+        || matches!(name(function.tree), "initialize" | "initializer")
+        || documentation(function.tree).lines().any(|line| {
+            line.split_whitespace().next() == Some("@custom:oz-upgrades-validate-as-initializer")
+        })
+}
+
+fn is_open(function: &Node<'_>) -> bool {
+    matches!(
+        function.tree["visibility"].as_str(),
+        Some("public" | "external")
+    )
 }
 
 fn modified(function: &Node<'_>, names: &[&str]) -> bool {

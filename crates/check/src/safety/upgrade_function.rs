@@ -1,47 +1,177 @@
-//! A UUPS implementation must keep the function that upgrades it.
+//! A UUPS implementation must keep the function that upgrades it, and not for everybody.
 
-use super::{Outcome, Subject, members, name};
+mod proxiable;
+
+use super::{
+    Outcome, Subject,
+    guard::{Guard, guard, never_ends, runs},
+    name,
+};
 use crate::{input::Kind, rules};
+use cutover_types::{
+    Finding, Severity,
+    source::{Node, Reached, entry_points, kind, reachable, visit},
+};
 
-pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
+/// Internal functions of OpenZeppelin's and zos's libraries that put another implementation in place.
+const SWITCHES: [&str; 6] = [
+    "_upgradeTo",
+    "_upgradeToAndCall",
+    "_upgradeToAndCallUUPS",
+    "_upgradeToAndCallSecure",
+    "_setImplementation",
+    "ERC1967Utils.upgradeToAndCall",
+];
+
+pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome: &mut Outcome) {
     let Some(contract) = subject.linearized.first() else {
         return;
     };
+    let entries = entry_points(subject.linearized);
+    let upgrades: Vec<_> = entries
+        .iter()
+        .copied()
+        .filter(|function| is_upgrade(function))
+        .collect();
+    kept(subject, contract, &upgrades, outcome);
+    protected(subject, &entries, outcome);
+    if subject.options.kind == Some(Kind::Uups) {
+        proxiable::inspect(subject, blue, contract, outcome);
+    }
+}
+
+fn kept(subject: &Subject<'_>, contract: &Node<'_>, upgrades: &[Node<'_>], outcome: &mut Outcome) {
     let rule = rules::MISSING_PUBLIC_UPGRADETO;
     if subject.options.kind != Some(Kind::Uups) || subject.allowed(rule, contract) {
         return;
     }
-    let kept = subject
-        .linearized
+    let last = "the proxy could never be upgraded again";
+    let finding = if upgrades.is_empty() {
+        let message = format!(
+            "`{}` has no public `upgradeTo(address)` or `upgradeToAndCall(address,bytes)`: {last}",
+            name(contract.tree)
+        );
+        subject.finding(rule, contract, contract.tree, message)
+    } else if upgrades
         .iter()
-        .flat_map(|base| members(base, "FunctionDefinition"))
-        .any(|function| {
-            let parameters: Vec<_> = function.tree["parameters"]["parameters"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|one| one["typeDescriptions"]["typeString"].as_str())
-                .map(|text| text.split_whitespace().next().unwrap_or_default())
-                .collect();
-            let open = matches!(
-                function.tree["visibility"].as_str(),
-                Some("public" | "external")
-            );
-            open && function.tree["body"].is_object()
-                && matches!(
-                    (name(function.tree), parameters.as_slice()),
-                    ("upgradeTo", ["address"]) | ("upgradeToAndCall", ["address", "bytes"])
-                )
-        });
-    if !kept {
-        outcome.findings.push(subject.finding(
-            rule,
-            contract,
-            contract.tree,
-            format!(
-                "`{}` has no public `upgradeTo(address)` or `upgradeToAndCall(address,bytes)`: the proxy could never be upgraded again",
-                name(contract.tree)
-            ),
-        ));
+        .all(|function| never_ends(subject, *function))
+    {
+        let one = upgrades.first().unwrap_or(contract);
+        let message = format!("`{}` always reverts: {last}", name(one.tree));
+        subject.finding(rule, one, one.tree, message)
+    } else if let Some(one) = upgrades
+        .iter()
+        .find(|one| upgrades.len() == 1 && is_empty(one))
+    {
+        let message = format!("`{}` does nothing: {last}", name(one.tree));
+        Finding {
+            severity: Severity::Warning,
+            ..subject.finding(rule, one, one.tree, message)
+        }
+    } else {
+        return;
+    };
+    outcome.findings.push(finding);
+}
+
+fn is_upgrade(function: &Node<'_>) -> bool {
+    let parameters: Vec<_> = function.tree["parameters"]["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["typeDescriptions"]["typeString"].as_str())
+        .map(|text| text.split_whitespace().next().unwrap_or_default())
+        .collect();
+    function.tree["body"].is_object()
+        && matches!(
+            (name(function.tree), parameters.as_slice()),
+            ("upgradeTo", ["address"]) | ("upgradeToAndCall", ["address", "bytes"])
+        )
+}
+
+fn is_empty(function: &Node<'_>) -> bool {
+    let none = |list: &serde_json::Value| list.as_array().is_none_or(Vec::is_empty);
+    none(&function.tree["body"]["statements"]) && none(&function.tree["modifiers"])
+}
+
+/// Who may upgrade: what decides is `_authorizeUpgrade` where there is one.
+fn protected(subject: &Subject<'_>, entries: &[Node<'_>], outcome: &mut Outcome) {
+    let rule = rules::UNPROTECTED_UPGRADE;
+    let everything = reachable(subject.index, subject.linearized, |_| true);
+    if !entries.iter().any(is_upgrade) && !everything.iter().any(switches) {
+        return;
     }
+    let mut told = Vec::new();
+    for entry in entries {
+        let inside = runs(subject, *entry);
+        let switches = is_upgrade(entry)
+            || inside.iter().any(|one| {
+                one.path
+                    .last()
+                    .is_some_and(|last| SWITCHES.contains(&last.as_str()))
+            });
+        if !switches || never_ends(subject, *entry) || !inside.iter().any(changes_something) {
+            continue;
+        }
+        let judge = inside
+            .iter()
+            .find(|one| name(one.node.tree) == "_authorizeUpgrade")
+            .map_or(*entry, |one| one.node);
+        // A check may also stand before the call of `_authorizeUpgrade`.
+        let seen = match guard(subject, judge) {
+            Guard::Open | Guard::State if guard(subject, *entry) == Guard::Caller => Guard::Caller,
+            other => other,
+        };
+        if subject.allowed(rule, &judge) || told.contains(&judge.tree) {
+            continue;
+        }
+        told.push(judge.tree);
+        let what = name(judge.tree);
+        let (severity, message) = match seen {
+            Guard::Caller => continue,
+            Guard::Unknown(names) => {
+                outcome.unknown.push(format!(
+                    "the source of `{}`, which runs in `{what}`, is not there: who may upgrade is not known",
+                    names.join("`, `")
+                ));
+                continue;
+            }
+            Guard::Open => (
+                Severity::Error,
+                format!("`{what}` lets anybody upgrade: it looks at nothing but its arguments"),
+            ),
+            Guard::State => (
+                Severity::Warning,
+                format!(
+                    "`{what}` does not look at who calls it: anybody can upgrade while its other conditions hold"
+                ),
+            ),
+        };
+        let finding = subject.finding(rule, &judge, judge.tree, message);
+        outcome.findings.push(Finding {
+            severity,
+            ..finding
+        });
+    }
+}
+
+fn switches(function: &Reached<'_>) -> bool {
+    let last = function.path.last();
+    last.is_some_and(|last| SWITCHES.contains(&last.as_str()))
+}
+
+/// Whether a function writes to storage or runs other code on it.
+fn changes_something(function: &Reached<'_>) -> bool {
+    let mut found = false;
+    visit(function.node.tree, &mut |tree| {
+        let callee = tree["functionName"]["name"].as_str();
+        found |= match kind(tree) {
+            "Assignment" => true,
+            "YulFunctionCall" => matches!(callee, Some("sstore" | "delegatecall")),
+            "InlineAssembly" => tree["operations"].is_string(),
+            "MemberAccess" => tree["memberName"] == "delegatecall",
+            _ => false,
+        };
+    });
+    found
 }

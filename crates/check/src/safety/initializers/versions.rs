@@ -1,0 +1,194 @@
+//! Versions of initializers: what blue has run cannot run again.
+
+use super::{
+    modified,
+    parents::{ids, left_over, parents},
+};
+use crate::{
+    rules,
+    safety::{Outcome, Subject, constant, name},
+};
+use cutover_types::{
+    Finding, Severity,
+    source::{Node, entry_points, kind, visit},
+};
+use serde_json::Value;
+
+/// An entry point with a version.
+struct Initializer<'a> {
+    node: Node<'a>,
+    version: u64,
+}
+
+pub(super) fn inspect(
+    subject: &Subject<'_>,
+    blue: Option<&Subject<'_>>,
+    contract: &Node<'_>,
+    outcome: &mut Outcome,
+) {
+    let Some(blue) = blue else { return };
+    let (Some(before), Some(after)) = (initializers(blue), initializers(subject)) else {
+        // A version that is computed: nothing to compare with.
+        return;
+    };
+    let Some(reached) = before.iter().map(|one| one.version).max() else {
+        return;
+    };
+    for one in &after {
+        let same = before
+            .iter()
+            .find(|other| signature(&other.node) == signature(&one.node));
+        if let Some((severity, message)) = too_late(one, same, reached) {
+            let rule = rules::REINITIALIZER_NOT_BUMPED;
+            if !subject.allowed(rule, &one.node) {
+                let finding = subject.finding(rule, &one.node, one.node.tree, message);
+                outcome.findings.push(Finding {
+                    severity,
+                    ..finding
+                });
+            }
+        }
+    }
+    let new: Vec<_> = after.iter().filter(|one| one.version > reached).collect();
+    if let [_, last, ..] = new.as_slice() {
+        let rule = rules::SEVERAL_NEW_REINITIALIZERS;
+        let names: Vec<_> = new
+            .iter()
+            .map(|one| format!("`{}` ({})", name(one.node.tree), one.version))
+            .collect();
+        if !subject.allowed(rule, contract) {
+            let message = format!(
+                "{} can all still run, an upgrade calls one: after the highest the others never run, until then anybody may call them",
+                names.join(", ")
+            );
+            let finding = subject.finding(rule, &last.node, last.node.tree, message);
+            outcome.findings.push(finding);
+        }
+    }
+    new_bases(subject, blue, contract, &new, outcome);
+}
+
+/// What is wrong with an initializer of green when blue has run version `reached`.
+fn too_late(
+    one: &Initializer<'_>,
+    same: Option<&Initializer<'_>>,
+    reached: u64,
+) -> Option<(Severity, String)> {
+    let what = name(one.node.tree);
+    let version = one.version;
+    if version > reached {
+        return None;
+    }
+    let again = modified(&one.node, &["reinitializer"]);
+    match same {
+        None if again => Some((
+            Severity::Error,
+            format!(
+                "`{what}` is new and has version {version}, but blue's initializers go up to {reached}: it reverts on a proxy that ran them"
+            ),
+        )),
+        None => Some((
+            Severity::Warning,
+            format!("`{what}` is new and runs on new proxies only: blue's proxies are initialized"),
+        )),
+        Some(old) if old.version > version => Some((
+            Severity::Warning,
+            format!(
+                "`{what}` went down from version {} to {version}",
+                old.version
+            ),
+        )),
+        Some(old) if shape(&old.node.tree["body"]) != shape(&one.node.tree["body"]) => {
+            let severity = if again {
+                Severity::Warning
+            } else {
+                Severity::Note
+            };
+            let message = format!(
+                "`{what}` does something else than in blue, under the same version {version}: proxies that ran it will not see the change"
+            );
+            Some((severity, message))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Bases that came with green and that no new initializer reaches.
+fn new_bases(
+    subject: &Subject<'_>,
+    blue: &Subject<'_>,
+    contract: &Node<'_>,
+    new: &[&Initializer<'_>],
+    outcome: &mut Outcome,
+) {
+    let rule = rules::NEW_BASE_NOT_INITIALIZED;
+    let all = parents(subject);
+    let reached: Vec<_> = new.iter().map(|one| ids(subject, one.node)).collect();
+    let missed: Vec<_> = left_over(subject, &all)
+        .into_iter()
+        .filter_map(|place| all.get(place))
+        .filter(|parent| {
+            let had = |base: &Node<'_>| name(base.tree) == name(parent.contract.tree);
+            !blue.linearized.iter().any(had) && !reached.iter().any(|ids| parent.is_in(ids))
+        })
+        .map(|parent| format!("`{}`", name(parent.contract.tree)))
+        .collect();
+    if missed.is_empty() || subject.allowed(rule, contract) {
+        return;
+    }
+    let message = format!(
+        "{} came with green, and no initializer that can still run on blue's proxies initializes it",
+        missed.join(", ")
+    );
+    outcome
+        .findings
+        .push(subject.finding(rule, contract, contract.tree, message));
+}
+
+/// Initializers with their versions; `None` when one of them is not a constant.
+fn initializers<'a>(subject: &Subject<'a>) -> Option<Vec<Initializer<'a>>> {
+    let mut found = Vec::new();
+    for node in entry_points(subject.linearized) {
+        for invocation in node.tree["modifiers"].as_array().into_iter().flatten() {
+            let version = match name(&invocation["modifierName"]) {
+                "initializer" => 1,
+                "reinitializer" => {
+                    let written = invocation["arguments"].get(0)?;
+                    constant::value(subject, node, written)?.try_into().ok()?
+                }
+                _ => continue,
+            };
+            found.push(Initializer { node, version });
+        }
+    }
+    Some(found)
+}
+
+/// Name and parameter types.
+fn signature(function: &Node<'_>) -> String {
+    let mut text = name(function.tree).to_owned();
+    let parameters = function.tree["parameters"]["parameters"].as_array();
+    for one in parameters.into_iter().flatten() {
+        text.push(' ');
+        text.push_str(
+            one["typeDescriptions"]["typeString"]
+                .as_str()
+                .unwrap_or_default(),
+        );
+    }
+    text
+}
+
+/// A body without ids and places.
+fn shape(tree: &Value) -> String {
+    let mut text = String::new();
+    visit(tree, &mut |node| {
+        text.push_str(kind(node));
+        for field in ["name", "memberName", "value", "operator", "operations"] {
+            text.push(' ');
+            text.push_str(node[field].as_str().unwrap_or_default());
+        }
+        text.push('\n');
+    });
+    text
+}
