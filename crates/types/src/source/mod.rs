@@ -208,10 +208,8 @@ fn walk<'a>(tree: &'a Value, depth: usize, f: &mut impl FnMut(&'a Value) -> bool
     }
     match tree {
         Value::Array(items) => items.iter().for_each(|item| walk(item, depth + 1, f)),
-        Value::Object(fields) => {
-            if f(tree) {
-                inner(fields).for_each(|(_, field)| walk(field, depth + 1, f));
-            }
+        Value::Object(fields) if f(tree) => {
+            inner(fields).for_each(|(_, field)| walk(field, depth + 1, f));
         }
         _ => {}
     }
