@@ -127,3 +127,92 @@ proptest! {
         read(folder.path(), "b.json#T.sol:T");
     }
 }
+
+/// Files that carry sources, and OpenZeppelin's record.
+fn carriers() -> Vec<Value> {
+    let text = "import \"./B.sol\"; contract A {}";
+    let sources = json!({ "s/A.sol": { "content": text }, "s/B.sol": { "content": "" } });
+    let settings = json!({
+        "remappings": ["a:b/=c/", "=", "x"], "libraries": { "s/A.sol:L": "0x00" },
+        "compilationTarget": { "s/A.sol": "A" }, "evmVersion": "paris",
+    });
+    let input = json!({ "language": "Solidity", "sources": sources, "settings": settings });
+    let entry = json!({
+        "SourceCode": format!("{{{input}}}"), "ContractName": "A", "CompilerVersion": "v0.8.28",
+        "Runs": "200", "Library": "L:00;M", "EVMVersion": "Default",
+    });
+    let metadata = json!({
+        "compiler": { "version": "0.8.28" }, "language": "Solidity", "output": { "abi": [] },
+        "settings": settings, "version": 1,
+        "sources": { "s/A.sol": { "keccak256": format!("0x{}", "0".repeat(64)), "content": text } },
+    });
+    let compilation = json!({
+        "language": "Solidity", "compilerVersion": "0.8.28", "compilerSettings": settings,
+        "fullyQualifiedName": "s/A.sol:A",
+    });
+    vec![
+        json!({ "status": "1", "message": "OK", "result": [entry] }),
+        json!({ "files": [{ "name": "metadata.json", "content": metadata.to_string() }, { "name": "A.sol", "content": text }] }),
+        json!({ "sources": sources, "compilation": compilation }),
+        json!({ "abi": [], "bytecode": "0x60", "deployedBytecode": "0x60", "metadata": metadata.to_string(), "source": text }),
+        metadata,
+        input,
+        serde_json::from_str(include_str!("fixtures/openzeppelin.json")).unwrap(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn files_that_carry_sources_are_survived(
+        which in 0_usize..7, at in 0_usize..60, with in odd(), cut in any::<prop::sample::Index>(), truncate in any::<bool>()
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut value = carriers().swap_remove(which);
+        replace(&mut value, &mut Some(at), &with);
+        let mut text = value.to_string();
+        if truncate {
+            text = text.chars().take(cut.index(text.len())).collect();
+        }
+        fs::write(folder.path().join("a.json"), text).unwrap();
+        for reference in ["a.json", "a.json#A", "a.json#s/A.sol:A"] {
+            // What is read matters here, not what a compiler makes of it.
+            let options = LoadOptions {
+                root: folder.path().to_owned(),
+                solc: Some("/bin/true".into()),
+                need: Need::ALL,
+            };
+            if let Err(error) = load(&Reference::parse(reference).unwrap(), &options) {
+                let message = error.to_string();
+                prop_assert!(!message.contains('\n') && message.len() < 4000, "{}", message);
+            }
+        }
+    }
+}
+
+#[test]
+fn depth_and_size_are_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = "[".repeat(100_000);
+    let many: serde_json::Map<_, _> = (0..5000)
+        .map(|i| (format!("{i}.sol"), json!({ "content": "" })))
+        .collect();
+    let many = json!({ "language": "Solidity", "sources": many, "settings": {} });
+    let nested = format!("t_mapping(t_address,{}", "t_array(".repeat(50_000));
+    let manifest = json!({ "manifestVersion": "3.2", "impls": { "a": { "address": "0x", "layout": {
+        "storage": [{ "label": "a", "type": nested, "slot": "0", "offset": 0 }],
+        "types": { (nested.clone()): { "label": "a", "numberOfBytes": "32" } },
+    } } } });
+    for text in [
+        deep.clone(),
+        format!("{{\"abi\":[],\"bytecode\":{deep}"),
+        format!("{{{{\"sources\":{deep}}}}}"),
+        many.to_string(),
+        manifest.to_string(),
+    ] {
+        fs::write(folder.path().join("a.json"), text).unwrap();
+        read(folder.path(), "a.json");
+        read(folder.path(), "a.json#A");
+    }
+}
