@@ -16,6 +16,11 @@ use exit::{Exit, Stop};
 use output::Output;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
+/// Syntax trees are a million small values made on several threads, where the usual allocator asks
+/// the system for every page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long an interrupted command may take to put its things away.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -72,7 +72,7 @@ def sources(packages):
 
 
 def build(root, folder):
-    """Compiles once; gives the build info's path, the project's, and the seconds the compiler took."""
+    """Compiles once and lays out the project; gives the build info, its path, and what the report says of it."""
     packages, solc = root / ".tools/node_modules", root / ".tools/solc/solc-0.8.28"
     units = sources(packages)
     outputs = ["abi", "metadata", "devdoc", "userdoc", "storageLayout", "evm.bytecode", "evm.deployedBytecode", "evm.methodIdentifiers"]
@@ -96,21 +96,27 @@ def build(root, folder):
             (project / name).write_text(text)
     (project / "node_modules").symlink_to(packages)
     (project / "foundry.toml").write_text('[profile.default]\noptimizer = true\nevm_version = "cancun"\n')
-    return info, path, project, seconds
+    return info, path, {"units": len(units), "mb": path.stat().st_size / 1e6, "compile_seconds": seconds}
 
 
 def enlarge(info, path):
     """The same build with its units again under other names, until the file is large."""
-    output, size, copy = info["output"], path.stat().st_size, 0
+    output, size = info["output"], path.stat().st_size
     units = {part: list(holder.items()) for part, holder in
              (("contracts", output["contracts"]), ("sources", output["sources"]), ("texts", info["input"]["sources"]))}
     for copy in range(1, LARGE // size + 2):
         for part, holder in (("contracts", output["contracts"]), ("sources", output["sources"]), ("texts", info["input"]["sources"])):
             holder.update({f"copy{copy}/{name}": value for name, value in units[part]})
-    large = path.parent.parent / "large.json"
-    with open(large, "w") as file:
+    with open(path.parent.parent / "large.json", "w") as file:
         json.dump(info, file, separators=(",", ":"))
-    return large
+
+
+def prepare(root, folder):
+    """Writes what is measured. A process of its own does it: the peak memory of a process counts what its parent
+    held when it started."""
+    info, path, facts = build(root, folder)
+    (folder / "facts.json").write_text(json.dumps(facts))
+    enlarge(info, path)
 
 
 def peer(root):
@@ -126,56 +132,64 @@ def peer(root):
     return ["node", str(program)]
 
 
-def rounds(timed, command, env, count=ROUNDS, before=lambda: None):
-    """Median seconds and largest peak memory of a command that must succeed."""
-    seconds, memory = [], []
+def measure(command, env):
+    """Seconds, seconds of processor, peak memory in MB."""
+    with tempfile.TemporaryFile() as said:
+        begin = time.monotonic()
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=env)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.monotonic() - begin
+        said.seek(0)
+        if (code := os.waitstatus_to_exitcode(status)) != 0:
+            raise SystemExit(f"bench: {' '.join(map(str, command))} ended with {code}: {said.read().decode()}")
+        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def rounds(count, *commands, before=lambda: None):
+    """Runs commands in turns, so that other work on the machine falls on all; medians, and the largest memory."""
+    found = [[] for _ in commands]
     for _ in range(count):
-        before()
-        took, mb, code, out, err = timed(command, env)
-        if code != 0:
-            raise SystemExit(f"bench: {' '.join(map(str, command))} ended with {code}: {out}{err}")
-        seconds.append(took)
-        memory.append(mb)
-    return {"seconds": statistics.median(seconds), "mb": max(memory)}
+        for one, (command, env) in zip(found, commands):
+            before()
+            one.append(measure(command, env))
+    return [{"seconds": statistics.median(r[0] for r in one), "processor_seconds": statistics.median(r[1] for r in one),
+             "mb": max(r[2] for r in one)} for one in found]
 
 
-def run(root, program, timed):
+def run(root, program):
     with tempfile.TemporaryDirectory() as home:
         folder = pathlib.Path(home)
-        info, path, project, compile_seconds = build(root, folder)
+        subprocess.run([sys.executable, __file__, str(root), home], check=True)
+        path, project, cache = folder / "build-info/bench.json", folder / "project", folder / "cache"
         validate = [*peer(root), "validate", str(path.parent)]
-        cache = folder / "cache"
         env = {**os.environ, "CUTOVER_CACHE": str(cache), "CUTOVER_SOLC": str(root / ".tools/solc/solc-0.8.28")}
         blue, green = "src/Token0V1.sol:Token0V1", "src/Token0V2.sol:Token0V2"
 
         def check(a, b, *more):
-            return [program, "check", "--blue", a, "--green", b, "--kind", "uups", "--run", str(folder / "run"), "--quiet", *more]
+            return [program, "check", "--blue", a, "--green", b, "--kind", "uups", "--run", str(folder / "run"), "--quiet", *more], env
 
         def from_file(file, i=0):
             return check(*(f"{file}#src/Token{i}V{v}.sol:Token{i}V{v}" for v in (1, 2)))
 
-        out = {"build": {"units": len(info["input"]["sources"]), "mb": path.stat().st_size / 1e6, "compile_seconds": compile_seconds}}
-        # In turns, so that other work on the machine falls on both.
-        out["upgrades_core_all"] = rounds(timed, validate, env)
-        out["cutover"] = rounds(timed, from_file(path), env)
-        out["upgrades_core_pair"] = rounds(timed, [*validate, "--contract", green, "--reference", blue], env)
-        every = [rounds(timed, from_file(path, i), env, 3) for i in range(PAIRS)]
-        out["cutover_every_pair"] = {"seconds": sum(one["seconds"] for one in every), "mb": max(one["mb"] for one in every)}
-        out["times_faster"] = out["upgrades_core_pair"]["seconds"] / out["cutover"]["seconds"]
-        out["times_faster_all_pairs"] = out["upgrades_core_all"]["seconds"] / out["cutover_every_pair"]["seconds"]
+        out = {"build": json.loads((folder / "facts.json").read_text())}
+        out["upgrades_core_all"], out["upgrades_core_pair"], out["cutover"] = rounds(
+            ROUNDS, (validate, env), ([*validate, "--contract", green, "--reference", blue], env), from_file(path))
+        every = rounds(3, *(from_file(path, i) for i in range(PAIRS)))
+        out["cutover_every_pair"] = {key: (max if key == "mb" else sum)(one[key] for one in every) for key in every[0]}
+        large = folder / "large.json"
+        out["large"] = {"file_mb": large.stat().st_size / 1e6, **rounds(3, from_file(large))[0]}
+        for name, one, other in (("pair", "upgrades_core_pair", "cutover"), ("all_pairs", "upgrades_core_all", "cutover_every_pair")):
+            out[f"times_faster_{name}"] = out[one]["seconds"] / out[other]["seconds"]
 
         source = check(blue, green, "--root", str(project))
-        out["source_cold"] = rounds(timed, source, env, 3, lambda: shutil.rmtree(cache, ignore_errors=True))
-        out["source_again"] = rounds(timed, source, env)
+        out["source_cold"] = rounds(3, source, before=lambda: shutil.rmtree(cache, ignore_errors=True))[0]
+        out["source_again"] = rounds(ROUNDS, source)[0]
         edited = project / "src/Token0V2.sol"
 
         def edit():
             edited.write_text(edited.read_text() + f"// {time.monotonic_ns()}\n")
 
-        out["source_green_edited"] = rounds(timed, source, env, 3, edit)
-
-        large = enlarge(info, path)
-        out["large"] = {"file_mb": large.stat().st_size / 1e6, **rounds(timed, from_file(large), env, 3)}
+        out["source_green_edited"] = rounds(3, source, before=edit)[0]
         return out
 
 
@@ -192,6 +206,12 @@ def show(out):
         "source_green_edited": "cutover check from source, green edited",
         "source_again": "cutover check from source, nothing changed",
     }
+    yield f"  {'':58} {'seconds':>10} {'processor':>10} {'peak MB':>8}"
     for key, name in names.items():
-        yield f"  {name:58} {out[key]['seconds']:8.3f} s {out[key]['mb']:8.0f} MB"
-    yield f"  {out['times_faster']:.1f} times faster than upgrades-core on the pair, {out['times_faster_all_pairs']:.1f} times on all pairs"
+        one = out[key]
+        yield f"  {name:58} {one['seconds']:10.3f} {one['processor_seconds']:10.3f} {one['mb']:8.0f}"
+    yield f"  {out['times_faster_pair']:.1f} times faster than upgrades-core on the pair, {out['times_faster_all_pairs']:.1f} times on all pairs"
+
+
+if __name__ == "__main__":
+    prepare(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
