@@ -1,6 +1,6 @@
 //! The declarations a finding is about: green's first, blue's second.
 
-use crate::{Side, layout};
+use crate::{Side, layout, rules};
 use alloy_primitives::U512;
 use cutover_types::{
     Category, Finding, StorageItem, StorageLayout,
@@ -23,6 +23,7 @@ pub(crate) fn fill(findings: &mut [Finding], blue: &Side<'_>, green: &Side<'_>) 
         finding.spans = match finding.category {
             Category::Layout => declarations(finding, &blue, &green),
             Category::Safety | Category::Interface => only(&green, finding),
+            Category::Chain if finding.rule == rules::NEWER_EVM.id => only(&green, finding),
             Category::Chain => only(&blue, finding),
         };
     }
