@@ -123,7 +123,7 @@ fn a_layout_that_contradicts_itself_gives_no_answer() {
         ),
         (
             "which `t_uint8` cannot",
-            layout(&[one("t_uint8")], &[("t_uint8", inplace("32"))]),
+            layout(&[one("t_uint8")], &[("t_uint8", inplace("2"))]),
         ),
         (
             "is no size",
@@ -246,4 +246,33 @@ fn thousands_of_variables_take_no_time_and_too_many_are_refused() {
     assert_eq!(report.layout_verdict, LayoutVerdict::Incompatible);
     let report = compare(&many(30_000, 0), &many(30_000, 0));
     assert_eq!(report.layout_verdict, LayoutVerdict::Inconclusive);
+}
+
+#[test]
+fn names_of_any_length_give_messages_of_some_length() {
+    let long = "x".repeat(100_000);
+    let mut types = Vec::new();
+    for i in 0..30 {
+        let next = if i == 29 {
+            "t_uint256".to_owned()
+        } else {
+            format!("t_struct(S{})1_storage", i + 1)
+        };
+        let info = json!({
+            "encoding": "inplace", "label": format!("struct {long}"), "numberOfBytes": "32",
+            "members": [item("a", "0", 0, &next)]
+        });
+        types.push((format!("t_struct(S{i})1_storage"), info));
+    }
+    let blue: Vec<_> = types
+        .iter()
+        .map(|(id, info)| (id.as_str(), info.clone()))
+        .collect();
+    let mut green = blue.clone();
+    green[29].1["members"][0]["type"] = json!("t_bytes32");
+    green.push(("t_bytes32", inplace("32")));
+    let storage = [item("a", "0", 0, "t_struct(S0)1_storage")];
+    let report = compare(&layout(&storage, &blue), &layout(&storage, &green));
+    assert_eq!(report.layout_verdict, LayoutVerdict::Incompatible);
+    assert!(report.findings[0].message.len() < 4000);
 }

@@ -15,6 +15,11 @@ impl Lists<'_> {
         if let Some(advice) = self.gap_length(old, new) {
             return Some(advice);
         }
+        if self.all_moved_alike(old, new) {
+            return Some(
+                "restore the base slot: the whole contract moved, as `layout at` does".to_owned(),
+            );
+        }
         if up {
             let index = self.matches.before.iter().zip(&self.after);
             let added = index
@@ -35,6 +40,21 @@ impl Lists<'_> {
             "keep `{}` declared before `{}`",
             gone.label, old.item.label
         ))
+    }
+
+    /// Whether nothing came, went or stayed, and everything moved as far.
+    fn all_moved_alike(&self, old: &Placed<'_>, new: &Placed<'_>) -> bool {
+        let shift = new.range.start.wrapping_sub(old.range.start);
+        self.before.len() == self.after.len()
+            && self
+                .matches
+                .after
+                .iter()
+                .zip(&self.before)
+                .all(|(to, one)| {
+                    let moved = |j: usize| self.after[j].range.start.wrapping_sub(one.range.start);
+                    to.map(moved) == Some(shift)
+                })
     }
 
     /// The length that makes the gap before a moved variable right, when the gap is to blame: the

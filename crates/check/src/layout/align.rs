@@ -3,7 +3,7 @@
 use super::{
     Fresh, Outcome, Way,
     gaps::Sign,
-    kinds::{Answer, Kinds},
+    kinds::{Answer, Kinds, cut},
     pairing::{self, Matches},
     place::{self, Placed, short},
 };
@@ -232,7 +232,7 @@ pub(super) fn members(
         place: None,
         ..fresh
     }));
-    let said = |finding: &Finding| format!("in `{name}`, {}", finding.message);
+    let said = |finding: &Finding| cut(format!("in `{name}`, {}", finding.message));
     let worst = outcome
         .findings
         .iter()

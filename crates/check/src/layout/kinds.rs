@@ -13,6 +13,8 @@ use alloy_primitives::{U256, U512};
 use cutover_types::{StorageLayout, TypeInfo};
 use std::cell::RefCell;
 
+/// Characters of an answer.
+const MAX_WHY: usize = 1000;
 /// More new members than anyone reads.
 const MAX_FRESH: usize = 100;
 
@@ -246,10 +248,21 @@ impl<'a> Kinds<'a> {
 impl Answer {
     fn within(self, place: &str) -> Self {
         match self {
-            Self::Changed(why) => Self::Changed(format!("{place}: {why}")),
-            Self::Lossy(why) => Self::Lossy(format!("{place}: {why}")),
-            Self::Unknown(why) => Self::Unknown(format!("{place}: {why}")),
+            Self::Changed(why) => Self::Changed(cut(format!("{place}: {why}"))),
+            Self::Lossy(why) => Self::Lossy(cut(format!("{place}: {why}"))),
+            Self::Unknown(why) => Self::Unknown(cut(format!("{place}: {why}"))),
             Self::Same => Self::Same,
         }
     }
+}
+
+/// Answers grow with every level, and names come from files: keeps both ends.
+pub(super) fn cut(why: String) -> String {
+    let count = why.chars().count();
+    if count <= MAX_WHY {
+        return why;
+    }
+    let head: String = why.chars().take(MAX_WHY / 2).collect();
+    let tail: String = why.chars().skip(count - MAX_WHY / 2).collect();
+    format!("{head} … {tail}")
 }

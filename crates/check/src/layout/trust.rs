@@ -151,6 +151,8 @@ fn kind(layout: &StorageLayout, id: &str, info: &TypeInfo) -> Option<String> {
         ("bytes", word)
     } else {
         match elementary(id) {
+            // Vyper gives every value a word of its own.
+            Some(_) if size == word => ("inplace", word),
             Some(bytes) => ("inplace", U512::from(bytes)),
             // An enum of an old compiler may take two bytes, a user-defined type any number.
             None if id.starts_with("t_enum(") || id.starts_with("t_userDefinedValueType(") => {
@@ -194,6 +196,7 @@ fn elementary(id: &str) -> Option<u64> {
     }
     match id {
         "t_bool" => Some(1),
+        "t_decimal" => Some(32),
         "t_address" | "t_address_payable" => Some(20),
         _ if id.starts_with("t_contract(") => Some(20),
         _ if id.starts_with("t_function_external") => Some(24),
