@@ -2,7 +2,7 @@
 
 use crate::{
     fees::{Fees, signed},
-    names::{Names, words},
+    names::{names, words},
 };
 use alloy_dyn_abi::{DynSolValue, ErrorExt as _};
 use alloy_json_abi::JsonAbi;
@@ -223,7 +223,6 @@ fn state(blue: &Outcome, green: &Outcome, context: &Context<'_>, found: &mut Fou
     addresses.extend(green.diff.keys().copied());
     // The fees move balances that stay put on the other side.
     addresses.extend([context.fees.sender, context.fees.beneficiary]);
-    let mut keys = None;
     // The proxy first: it is what people look for.
     let order = std::iter::once(context.proxy)
         .filter(|proxy| addresses.contains(proxy))
@@ -232,9 +231,8 @@ fn state(blue: &Outcome, green: &Outcome, context: &Context<'_>, found: &mut Fou
     for address in order {
         let b = blue.diff.get(&address).unwrap_or(&empty);
         let g = green.diff.get(&address).unwrap_or(&empty);
-        storage(address, b, g, context, found, &mut || {
-            keys.get_or_insert_with(|| words([blue, green], context.proxy, context.fees.sender))
-                .clone()
+        storage(address, b, g, context, found, || {
+            words([blue, green], context.proxy, context.fees.sender)
         });
         let (moved_b, moved_g) = (
             context.fees.moved(blue, address),
@@ -279,65 +277,52 @@ fn storage(
     green: &AccountDiff,
     context: &Context<'_>,
     found: &mut Found,
-    keys: &mut dyn FnMut() -> Vec<B256>,
+    words: impl FnOnce() -> Vec<B256>,
 ) {
     let mut slots: BTreeSet<B256> = blue.storage.keys().copied().collect();
     slots.extend(green.storage.keys().copied());
-    for slot in slots {
-        if (address, slot) == context.pointer {
-            continue;
-        }
-        let left = |side: &AccountDiff, view: &dyn State| match side.storage.get(&slot) {
-            Some(change) => Some(change.after),
-            None => view.storage(address, slot).ok(),
-        };
-        let b = left(blue, context.views[0]);
-        let g = left(green, context.views[1]);
-        if b.is_some() && b == g {
-            continue;
-        }
-        slot_difference(address, slot, b, g, context, found, keys);
-    }
-}
-
-fn slot_difference(
-    address: Address,
-    slot: B256,
-    blue: Option<U256>,
-    green: Option<U256>,
-    context: &Context<'_>,
-    found: &mut Found,
-    keys: &mut dyn FnMut() -> Vec<B256>,
-) {
-    if address == context.proxy
-        && let (Some(b), Some(g)) = (blue, green)
-        && let Some(layout) = context.layout.or(context.blue_layout)
-    {
-        let names = Names::new(layout);
-        let mut named = false;
-        for place in names.of(slot, &keys()) {
-            let (b, g) = (names.value(&place, b), names.value(&place, g));
-            if b != g {
-                named = true;
-                found.push(DifferenceKind::Storage, place.label, b, g);
-            }
-        }
-        if named {
-            return;
-        }
-    }
+    let left = |side: &AccountDiff, view: &dyn State, slot: B256| match side.storage.get(&slot) {
+        Some(change) => Some(change.after),
+        None => view.storage(address, slot).ok(),
+    };
+    let differing: Vec<_> = slots
+        .into_iter()
+        .filter(|slot| (address, *slot) != context.pointer)
+        .map(|slot| {
+            let b = left(blue, context.views[0], slot);
+            (slot, b, left(green, context.views[1], slot))
+        })
+        .filter(|(_, b, g)| b.is_none() || b != g)
+        .take(MAX_DIFFERENCES)
+        .collect();
+    let named = context.layout.or(context.blue_layout);
+    let named = named.filter(|_| address == context.proxy && !differing.is_empty());
+    let named = named.map(|layout| {
+        let slots = differing.iter().map(|(slot, ..)| *slot).collect();
+        (layout, names(layout, slots, words))
+    });
     let show = |value: Option<U256>| {
         value.map_or_else(
             || "unknown".to_owned(),
             |value| B256::from(value).to_string(),
         )
     };
-    found.push(
-        DifferenceKind::Storage,
-        format!("slot {slot} of {address}"),
-        show(blue),
-        show(green),
-    );
+    for (slot, b, g) in differing {
+        let mut told = false;
+        if let (Some((layout, names)), Some(b), Some(g)) = (&named, b, g) {
+            for one in names.get(&slot).into_iter().flatten() {
+                let (b, g) = (one.value(layout, b), one.value(layout, g));
+                if b != g {
+                    told = true;
+                    found.push(DifferenceKind::Storage, one.label.as_str(), b, g);
+                }
+            }
+        }
+        if !told {
+            let place = format!("slot {slot} of {address}");
+            found.push(DifferenceKind::Storage, place, show(b), show(g));
+        }
+    }
 }
 
 /// What the proxy asks of others, besides its implementation and the precompiled contracts.

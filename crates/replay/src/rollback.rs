@@ -6,18 +6,21 @@ use crate::{
     compare::reason,
     engine::{EngineError, RevmEngine, Step},
     modes::{End, Ran, Upgraded},
-    names::{Names, label},
+    names::{label, names},
     setup::Setup,
     view::Layered,
 };
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use cutover_evm::execute;
 use cutover_types::{
     Missing, Outcome, State,
     execution::{Change, Status},
     replay::RollbackRun,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Slots listed as not coming back.
 const MAX_LOSSY: usize = 100;
@@ -188,26 +191,34 @@ fn step(setup: &Setup, view: &dyn State, data: Bytes, implementation: Address) -
 
 /// Slots of the proxy that keep what green wrote.
 fn lossy(setup: &Setup, carry: &Carry) -> Vec<String> {
-    let layouts = [&setup.green.layout, &setup.green.blue_layout];
-    let names: Vec<Names<'_>> = layouts.into_iter().flatten().map(Names::new).collect();
-    let kept: Vec<String> = carry
+    let kept: BTreeMap<B256, _> = carry
         .slots
         .iter()
         .filter(|((address, slot), _)| {
             *address == setup.proxy && (*address, *slot) != setup.pointer()
         })
-        .map(|((_, slot), carried)| {
-            let name = label(&names, *slot, &[])
-                .map(|name| format!(" ({name})"))
-                .unwrap_or_default();
+        .map(|((_, slot), carried)| (*slot, carried))
+        .collect();
+    let more = kept.len().saturating_sub(MAX_LOSSY);
+    let shown: BTreeSet<B256> = kept.keys().copied().take(MAX_LOSSY).collect();
+    let layouts = [&setup.green.layout, &setup.green.blue_layout];
+    let found: Vec<_> = layouts
+        .into_iter()
+        .flatten()
+        .map(|layout| names(layout, shown.clone(), Vec::new))
+        .collect();
+    let mut lossy: Vec<String> = kept
+        .iter()
+        .take(MAX_LOSSY)
+        .map(|(slot, carried)| {
+            let name = found.iter().find_map(|found| label(found, *slot));
+            let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
             format!(
                 "slot {slot}{name}: blue {:#x}, green {:#x}",
                 carried.blue, carried.green
             )
         })
         .collect();
-    let more = kept.len().saturating_sub(MAX_LOSSY);
-    let mut lossy: Vec<String> = kept.into_iter().take(MAX_LOSSY).collect();
     if more > 0 {
         lossy.push(format!("and {more} more slots"));
     }

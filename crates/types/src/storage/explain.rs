@@ -205,6 +205,9 @@ impl Explained {
     /// The part of a word that belongs to it, as a person writes it.
     pub fn value(&self, layout: &StorageLayout, word: U256) -> String {
         let bytes = size(layout, &self.type_id).try_into().unwrap_or(32);
-        Shape::of(layout, &self.type_id).read(word, self.offset, bytes)
+        match Shape::of(layout, &self.type_id) {
+            Shape::DynamicArray => format!("length {word}"),
+            shape => shape.read(word, self.offset, bytes),
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::value::Shape;
 use crate::{
-    layout::{StorageItem, StorageLayout},
+    layout::{StorageItem, StorageLayout, erc7201},
     text,
 };
-use alloy_primitives::{B256, U256, hex, keccak256};
+use alloy_primitives::{B256, U256, hex};
 use std::collections::HashMap;
 
 /// Characters of a string key that are shown.
@@ -85,12 +85,9 @@ pub fn key_label(key: &[u8], shape: &Shape) -> String {
     }
 }
 
-/// ERC-7201: `keccak256(abi.encode(uint256(keccak256(id)) - 1)) & ~0xff`.
+/// The root slot of an ERC-7201 id, with or without its prefix.
 pub fn namespace_root(id: &str) -> B256 {
-    let id = id.strip_prefix("erc7201:").unwrap_or(id);
-    let inner = U256::from_be_bytes(keccak256(id).0).wrapping_sub(U256::from(1));
-    let outer = U256::from_be_bytes(keccak256(inner.to_be_bytes::<32>()).0);
-    (outer & !U256::from(0xff)).into()
+    erc7201(id.strip_prefix("erc7201:").unwrap_or(id).as_bytes())
 }
 
 /// A variable of a layout with its place.
