@@ -147,7 +147,8 @@ fn kind(layout: &StorageLayout, id: &str, info: &TypeInfo) -> Option<String> {
                 None => return Some(format!("the size of `{}` is no size", info.label)),
             },
         }
-    } else if matches!(id, "t_string_storage" | "t_bytes_storage") {
+    } else if id.starts_with("t_string_") || id.starts_with("t_bytes_") {
+        // `_storage` as a value, `_memory_ptr` as a mapping's key.
         ("bytes", word)
     } else {
         match elementary(id) {
