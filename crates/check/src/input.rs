@@ -4,7 +4,7 @@ use crate::live::Live;
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::Bytes;
 use cutover_types::{
-    Hardfork, StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources,
+    Hardfork, ProxyKind, StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::Range};
@@ -86,6 +86,29 @@ pub enum Kind {
     Uups,
     /// A beacon's owner upgrades.
     Beacon,
+}
+
+impl Kind {
+    /// What a proxy of the chain counts as.
+    pub fn of(proxy: ProxyKind) -> Option<Self> {
+        match proxy {
+            ProxyKind::Transparent | ProxyKind::TransparentV5 | ProxyKind::ZosAdmin => {
+                Some(Self::Transparent)
+            }
+            ProxyKind::UupsV45 | ProxyKind::UupsV5 => Some(Self::Uups),
+            ProxyKind::BeaconProxy => Some(Self::Beacon),
+            _ => None,
+        }
+    }
+
+    /// The name it has on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transparent => "transparent",
+            Self::Uups => "uups",
+            Self::Beacon => "beacon",
+        }
+    }
 }
 
 /// A finding someone accepts in advance.

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cutover_check::{Kind, Options, Side, check};
-use cutover_types::{Category, CheckReport, Severity};
+use cutover_check::{Kind, Live, Options, Side, check};
+use cutover_types::{Category, CheckReport, ProxyKind, Severity};
 use serde_json::json;
 use support::{pairs, view};
 
@@ -127,6 +127,54 @@ new:contract T { fallback() external payable { assembly { if iszero(delegatecall
     );
     assert_eq!(said(&same, transparent, false), Vec::<String>::new());
     assert_eq!(said(&none, None, false), Vec::<String>::new());
+}
+
+#[test]
+fn the_proxys_own_functions_are_those_of_the_kind_that_was_found() {
+    let cases = pairs::parse(
+        "
+# kinds
+old:contract T { }
+new:contract T { function admin() external {} function upgradeTo(address) external {} function upgradeToAndCall(address, bytes calldata) external payable {} }",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("build.json");
+    pairs::build(&cases, &json!({}), &file);
+    let green = pairs::contract(&file, "new", "kinds");
+    let found = |kind| {
+        let options = Options {
+            kind: Kind::of(kind),
+            live: Some(Live {
+                kind: Some(kind),
+                ..Live::default()
+            }),
+            ..Options::default()
+        };
+        let report = check(&Side::default(), &view(&green), &options);
+        let mut clashes: Vec<_> = report
+            .findings
+            .into_iter()
+            .filter(|finding| finding.rule == "selector-clash")
+            .map(|finding| (finding.label.unwrap_or_default(), finding.message))
+            .collect();
+        clashes.sort();
+        clashes
+    };
+    let names = |kind| -> Vec<String> { found(kind).into_iter().map(|(name, _)| name).collect() };
+    let up_to_v4 = [
+        "admin()",
+        "upgradeTo(address)",
+        "upgradeToAndCall(address,bytes)",
+    ];
+    assert_eq!(names(ProxyKind::Transparent), up_to_v4);
+    assert_eq!(names(ProxyKind::ZosAdmin), up_to_v4);
+    assert_eq!(
+        names(ProxyKind::TransparentV5),
+        ["upgradeToAndCall(address,bytes)"]
+    );
+    assert_eq!(names(ProxyKind::UupsV5), Vec::<String>::new());
+    let message = &found(ProxyKind::TransparentV5)[0].1;
+    assert!(message.contains("transparent one of 5.x"), "{message}");
 }
 
 #[test]

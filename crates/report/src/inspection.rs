@@ -3,7 +3,9 @@
 use crate::{Document, Line, Report, Tone, Tree, document::Block, hex};
 use cutover_types::{
     Inspection,
-    inspection::{Controller, Location, Possible, ProxyFacts, RollbackFacts, UpgradeFacts},
+    inspection::{
+        Controller, Location, Possible, ProxyFacts, ProxyKind, RollbackFacts, UpgradeFacts,
+    },
 };
 
 impl Report for Inspection {
@@ -23,7 +25,7 @@ impl Report for Inspection {
             return document;
         };
         let line = Line::default().code(hex::address(self.address));
-        let line = line.text(" is a ").and(Tone::Strong, kind(proxy));
+        let line = line.text(" is a ").and(Tone::Strong, kind(proxy.kind));
         document.verdict(Tone::Plain, line.text(" proxy"));
         document.paragraph(place);
         document.facts(facts(proxy));
@@ -66,8 +68,9 @@ pub(crate) fn words(texts: &[String]) -> Vec<Line> {
 }
 
 /// The name in JSON, so that text and scripts say the same.
-fn kind(proxy: &ProxyFacts) -> String {
-    match serde_json::to_value(proxy.kind) {
+/// The id of a kind.
+pub(crate) fn kind(kind: ProxyKind) -> String {
+    match serde_json::to_value(kind) {
         Ok(serde_json::Value::String(name)) => name,
         _ => "unknown".into(),
     }

@@ -15,7 +15,7 @@ pub(crate) fn section(document: &mut Document, live: &LiveContract) {
     document.heading("On the chain");
     let block = format!("{} ", live.block.number);
     let mut facts = vec![
-        ("proxy", Line::default().code(live.proxy.to_string())),
+        ("proxy", proxy(live)),
         (
             "at block",
             Line::from(block).and(Tone::Dim, hex::short(live.block.hash)),
@@ -81,19 +81,31 @@ fn row(value: &LiveValue) -> Vec<Line> {
     } else {
         Tone::Plain
     };
-    let shown = |text: &Option<String>| match text {
-        Some(text) => cutover_types::text::terminal(text, MAX_VALUE),
-        None => "–".to_owned(),
+    let clipped = |text: &str| cutover_types::text::terminal(text, MAX_VALUE);
+    let shown = |text: &Option<String>, not_read: &Option<String>, tone| match (text, not_read) {
+        (Some(text), _) => Line::of(tone, clipped(text)),
+        (None, Some(why)) => Line::of(Tone::Warn, format!("not read: {}", clipped(why))),
+        (None, None) => Line::of(tone, "–"),
     };
-    let mut green = Line::of(tone, shown(&value.green));
+    let mut green = shown(&value.green, &value.green_not_read, tone);
     if let Some(name) = &value.green_variable {
         green = green.and(Tone::Dim, format!(" as {name}"));
     }
     vec![
         Line::from(value.variable.as_str()),
-        Line::from(shown(&value.blue)),
+        shown(&value.blue, &value.blue_not_read, Tone::Plain),
         green,
     ]
+}
+
+fn proxy(live: &LiveContract) -> Line {
+    let line = Line::default().code(live.proxy.to_string());
+    match live.kind {
+        Some(kind) => line
+            .text(" ")
+            .and(Tone::Dim, format!("({})", crate::inspection::kind(kind))),
+        None => line,
+    }
 }
 
 fn code(code: &LiveCode) -> Line {
@@ -121,5 +133,38 @@ fn version(initialized: &Initialized) -> Line {
             line.and(Tone::Bad, format!(", green reads {green}"))
         }
         _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::B256;
+
+    #[test]
+    fn a_value_that_was_not_read_is_no_value_that_is_not_there() {
+        let value = LiveValue {
+            variable: "owner".into(),
+            type_label: "address".into(),
+            slot: B256::ZERO,
+            offset: 0,
+            blue: Some("7".into()),
+            blue_not_read: None,
+            green: None,
+            green_not_read: Some("the node does not have this state".into()),
+            green_variable: None,
+            changed: false,
+        };
+        let shown = |value: &LiveValue| {
+            let mut document = Document::default();
+            document.table(&["variable", "blue reads", "green reads"], vec![row(value)]);
+            document.text(&crate::Style::default())
+        };
+        assert!(shown(&value).contains("not read: the node does not have this state"));
+        let gone = LiveValue {
+            green_not_read: None,
+            ..value
+        };
+        assert!(shown(&gone).contains('–'));
     }
 }

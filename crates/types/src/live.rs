@@ -1,6 +1,6 @@
 //! What the proxy's own chain shows of an upgrade: the code that runs, the values that are stored.
 
-use crate::inspection::BlockId;
+use crate::inspection::{BlockId, ProxyKind};
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct LiveContract {
     /// The proxy.
     pub proxy: Address,
+    /// Its kind, as `inspect` found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ProxyKind>,
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Everything was read at this block.
@@ -133,9 +136,15 @@ pub struct LiveValue {
     /// What blue reads; absent when blue has no such variable or it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blue: Option<String>,
+    /// Why `blue` is absent although blue has the variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue_not_read: Option<String>,
     /// What green reads in its place; absent when green reads nothing there or it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub green: Option<String>,
+    /// Why `green` is absent although green has something in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub green_not_read: Option<String>,
     /// Green's variable, where it has another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub green_variable: Option<String>,

@@ -12,7 +12,9 @@ mod values;
 
 use crate::{Options, Side};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use cutover_types::{Finding, inspection::BlockId, live::LiveContract, storage::Preimages};
+use cutover_types::{
+    Finding, ProxyKind, inspection::BlockId, live::LiveContract, storage::Preimages,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was read of the proxy's chain, at one block.
@@ -20,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Live {
     /// The proxy.
     pub proxy: Address,
+    /// Its kind, when it was looked at.
+    pub kind: Option<ProxyKind>,
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// At which block.
@@ -108,6 +112,7 @@ pub(crate) fn inspect(
     let (rows, omitted) = values.rows();
     outcome.contract = Some(LiveContract {
         proxy: live.proxy,
+        kind: live.kind,
         chain_id: live.chain_id,
         block: live.block.unwrap_or(BlockId {
             number: 0,

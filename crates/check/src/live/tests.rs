@@ -174,6 +174,24 @@ fn what_the_node_refuses_is_said_and_never_zero() {
 }
 
 #[test]
+fn what_green_reads_elsewhere_and_the_node_refuses_is_no_empty_value() {
+    let blue = layout(vec![item("owner", 0, 0, "t_address")]);
+    let green = layout(vec![item("owner", 1, 0, "t_address")]);
+    let live = Live {
+        refused: BTreeMap::from([(slot(1), "pruned".to_owned())]),
+        ..Live::default()
+    };
+    let report = settled(&side(&blue), &side(&green), live, &BTreeMap::new());
+    let live = report.live.unwrap();
+    let [owner] = live.values.as_slice() else {
+        panic!("{:?}", live.values);
+    };
+    assert_eq!((owner.blue.is_some(), &owner.green), (true, &None));
+    assert_eq!(owner.green_not_read.as_deref(), Some("pruned"));
+    assert_eq!(live.not_read, ["`owner` of green: pruned"]);
+}
+
+#[test]
 fn writes_that_no_layout_explains_are_a_warning_unless_green_names_the_slot() {
     let blue = layout(vec![
         item("owner", 0, 0, "t_address"),

@@ -125,8 +125,10 @@ pub(super) fn read(blue: &Side<'_>, green: &Side<'_>, live: &Live) -> Values {
             values.notes.push(note.clone());
         }
     }
-    values.notes.extend(unread(&before.entries, live));
-    values.rows = side_by_side(&before.entries, &after.entries);
+    values.rows = side_by_side(&before.entries, &after.entries, live);
+    values
+        .notes
+        .extend(unread(values.rows.iter().map(|row| &row.value)));
     values
 }
 
@@ -171,7 +173,7 @@ impl<'a> Names<'a> {
     }
 }
 
-fn side_by_side(before: &[Entry], after: &[Entry]) -> Vec<Row> {
+fn side_by_side(before: &[Entry], after: &[Entry], live: &Live) -> Vec<Row> {
     let by_path: HashMap<&Path, &Entry> = after.iter().map(|entry| (&entry.path, entry)).collect();
     let known: HashSet<&Path> = before.iter().map(|entry| &entry.path).collect();
     let roots: HashSet<&str> = before.iter().map(|e| e.path.variable.as_str()).collect();
@@ -201,7 +203,7 @@ fn side_by_side(before: &[Entry], after: &[Entry]) -> Vec<Row> {
         if let Some(new) = &new {
             taken.insert(new.path.clone());
         }
-        rows.push(pair(old, new.as_ref()));
+        rows.push(pair(old, new.as_ref(), live));
     }
     for new in after {
         let element = matches!(new.path.steps.last(), Some(Step::Index(_)));
@@ -212,12 +214,12 @@ fn side_by_side(before: &[Entry], after: &[Entry]) -> Vec<Row> {
         {
             continue;
         }
-        rows.push(only_green(new, &over(&in_blue, new)));
+        rows.push(only_green(new, &over(&in_blue, new), live));
     }
     rows
 }
 
-fn pair(old: &Entry, new: Option<&Entry>) -> Row {
+fn pair(old: &Entry, new: Option<&Entry>, live: &Live) -> Row {
     let text = |entry: &Entry| entry.reading.as_ref().map(|reading| reading.text.clone());
     let blue = text(old);
     let green = new.and_then(text);
@@ -242,7 +244,9 @@ fn pair(old: &Entry, new: Option<&Entry>) -> Row {
             slot: old.slot,
             offset: old.offset,
             blue,
+            blue_not_read: not_read(old, live),
             green,
+            green_not_read: new.and_then(|new| not_read(new, live)),
             green_variable: other,
             changed: differs && !same_bytes,
         },
@@ -254,7 +258,7 @@ fn pair(old: &Entry, new: Option<&Entry>) -> Row {
 }
 
 /// A variable that blue does not have begins with what lies there.
-fn only_green(new: &Entry, over: &[Entry]) -> Row {
+fn only_green(new: &Entry, over: &[Entry], live: &Live) -> Row {
     let zero = new.reading.as_ref().is_some_and(|reading| reading.zero);
     let shown: Vec<String> = over
         .iter()
@@ -271,6 +275,8 @@ fn only_green(new: &Entry, over: &[Entry]) -> Row {
             slot: new.slot,
             offset: new.offset,
             blue: None,
+            blue_not_read: None,
+            green_not_read: not_read(new, live),
             green: new.reading.as_ref().map(|reading| reading.text.clone()),
             green_variable: None,
             changed: new.reading.is_some() && !zero,
@@ -300,30 +306,38 @@ fn root(label: &str) -> &str {
     label.split('[').next().unwrap_or(label)
 }
 
+/// Why a value was not read.
+fn not_read(entry: &Entry, live: &Live) -> Option<String> {
+    let lacks = entry.lacks?;
+    let refused = live.refused.get(&lacks);
+    Some(refused.map_or_else(|| "not asked for".to_owned(), String::clone))
+}
+
 /// What the node did not give, by reason.
-fn unread(entries: &[Entry], live: &Live) -> Vec<String> {
-    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.reading.is_none()) {
-        let why = live
-            .refused
-            .get(&entry.slot)
-            .map_or("not asked for", String::as_str);
-        by_reason.entry(why).or_default().push(&entry.label);
+fn unread<'a>(values: impl Iterator<Item = &'a LiveValue>) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for value in values {
+        let (blue, green) = (&value.blue_not_read, &value.green_not_read);
+        if let Some(why) = blue {
+            let label = format!("`{}`", value.variable);
+            by_reason.entry(why).or_default().push(label);
+        }
+        if let (Some(why), None) = (green, blue) {
+            let label = value.green_variable.as_ref().unwrap_or(&value.variable);
+            let label = format!("`{label}` of green");
+            by_reason.entry(why).or_default().push(label);
+        }
     }
     by_reason
         .into_iter()
         .take(MAX_NOTES)
         .map(|(why, labels)| {
-            let shown: Vec<String> = labels
-                .iter()
-                .take(6)
-                .map(|label| format!("`{label}`"))
-                .collect();
+            let shown = labels.get(..6).unwrap_or(&labels).join(", ");
             let more = match labels.len().saturating_sub(6) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            format!("{}{more}: {why}", shown.join(", "))
+            format!("{shown}{more}: {why}")
         })
         .collect()
 }

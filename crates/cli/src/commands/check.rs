@@ -9,10 +9,10 @@ use crate::{
     context::Context,
     exit::{Exit, OrStop},
 };
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::Address;
 use clap::{Args, ValueEnum};
 use cutover_artifacts::{Code, Need};
-use cutover_check::{Kind, Options, Side, WaiverRule};
+use cutover_check::{Kind, Live, Options, Side, WaiverRule};
 use cutover_types::{
     Hardfork, Verdict,
     file::{Input, Inputs},
@@ -56,7 +56,7 @@ pub(crate) struct Check {
     /// Hold both against what this proxy really runs and stores; needs a node
     #[arg(long, value_name = "PROXY", value_parser = cutover_types::address::parse)]
     live: Option<Address>,
-    /// The block to read `--live` at; the newest when not given
+    /// The block to read the chain at; the newest when not given
     #[arg(long, value_name = "NUMBER", requires = "live")]
     block: Option<u64>,
     /// A recording that shows which keys of mappings there are and what is written; with `--live`, the
@@ -116,39 +116,52 @@ impl Check {
             Some(_) => green_root.clone(),
             None => blue_root.clone(),
         };
+        let pinned = self.pin(context).await?;
+        let block = pinned.as_ref().map(|pinned| pinned.block.number);
         let progress = context.progress();
         cutover_types::progress::Progress::start(&progress, "compiling", None);
         // Two compilers at once: one run for both would change the trees' ids, which some code
         // generators let through to the code, and compile blue again whenever green changes.
         let (blue, green) = tokio::join!(
-            code::load(
+            code::load_at(
                 context,
                 &self.blue,
                 blue_root,
                 self.blue_solc.clone(),
                 Need::ALL,
+                block,
             ),
-            code::load(
+            code::load_at(
                 context,
                 &self.green,
                 green_root.clone(),
                 self.green_solc.clone(),
                 Need::ALL,
+                block,
             ),
         );
         let (blue, green) = (blue?, green?);
         drop(progress);
 
-        let (proxy_code, hardfork) = self.surroundings(context).await?;
+        let seen = match &pinned {
+            Some(pinned) => {
+                let seen = self
+                    .look(context, pinned, &side(&blue), &side(&green))
+                    .await?;
+                pinned.holds().await?;
+                seen
+            }
+            None => live::Seen::default(),
+        };
         let options = Options {
-            kind: self.kind.map(Kind::from),
+            kind: self.kind(context, seen.live.as_ref()),
             waivers: waivers(context),
             today: today(),
             unsafe_allow: self.unsafe_allow.iter().cloned().collect::<BTreeSet<_>>(),
             allow_renames: self.allow_renames,
-            live: self.live(context, &side(&blue), &side(&green)).await?,
-            proxy_code,
-            hardfork,
+            live: seen.live,
+            proxy_code: seen.proxy_code,
+            hardfork: self.hardfork.or(seen.hardfork),
         };
         let report = cutover_check::check(&side(&blue), &side(&green), &options);
         let mut inputs = Inputs::from([
@@ -184,24 +197,20 @@ impl Check {
 }
 
 impl Check {
-    /// The code of `--live`'s proxy and the rules of its chain.
-    async fn surroundings(
-        &self,
-        context: &Context,
-    ) -> eyre::Result<(Option<Bytes>, Option<Hardfork>)> {
-        let Some(proxy) = self.live else {
-            return Ok((None, self.hardfork));
-        };
-        let node = context.node().await?;
-        let code = code::code_at(&node, proxy).await?;
-        let mut hardfork = self.hardfork;
-        // Other chains have the opcodes of a hardfork without its header fields.
-        if hardfork.is_none() && node.chain_id().await.or_stop(Exit::Inconclusive, "")? == 1 {
-            let head = node.latest().await.or_stop(Exit::Inconclusive, "")?;
-            let (_, header) = node.header(head).await.or_stop(Exit::Inconclusive, "")?;
-            hardfork = Hardfork::of(1, &header);
+    /// The kind of proxy: what was said, or else what was found.
+    fn kind(&self, context: &Context, live: Option<&Live>) -> Option<Kind> {
+        let said = self.kind.map(Kind::from);
+        let proxy = live.and_then(|live| Some((live.proxy, live.kind?)));
+        let found = proxy.and_then(|(_, kind)| Kind::of(kind));
+        if let (Some(said), Some(found), Some((proxy, _))) = (said, found, proxy)
+            && said != found
+        {
+            let (said, found) = (said.name(), found.name());
+            context.output.warn(&format!(
+                "{proxy} is a {found} proxy, but --kind {said} was given: green is checked as {said}"
+            ));
         }
-        Ok((Some(code), hardfork))
+        said.or(found)
     }
 }
 

@@ -24,7 +24,7 @@ A code reference is one of:
 
 A file is known by its content; `#` may be left out when it holds one contract.";
 
-/// Loads the code a reference names, from disk or from the chain.
+/// Loads the code a reference names, from disk or from the newest block of the chain.
 pub(super) async fn load(
     context: &Context,
     text: &str,
@@ -32,10 +32,22 @@ pub(super) async fn load(
     solc: Option<PathBuf>,
     need: Need,
 ) -> eyre::Result<Code> {
+    load_at(context, text, root, solc, need, None).await
+}
+
+/// [`load`], an address at a block of the chain.
+pub(super) async fn load_at(
+    context: &Context,
+    text: &str,
+    root: PathBuf,
+    solc: Option<PathBuf>,
+    need: Need,
+    block: Option<u64>,
+) -> eyre::Result<Code> {
     let reference = Reference::parse(text).or_stop(Exit::Usage, "")?;
     if let Some(address) = reference.address() {
         let node = context.node().await?;
-        let runtime = code_at(&node, address).await?;
+        let runtime = code_at_block(&node, address, block).await?;
         return Ok(Code {
             reference: text.to_owned(),
             runtime: Some(runtime),

@@ -63,6 +63,8 @@ pub struct Entry {
     pub size: u64,
     /// The value; `None` when a slot of it is not known.
     pub reading: Option<Reading>,
+    /// The slot without which the value cannot be told.
+    pub lacks: Option<B256>,
 }
 
 /// The values of a contract.
@@ -94,6 +96,7 @@ pub fn walk<'a>(
         limits,
         visits: 0,
         keyless: Vec::new(),
+        lacks: None,
         walk: Walk {
             notes: unplaced,
             ..Walk::default()
@@ -142,6 +145,8 @@ struct Walker<'w, 'a> {
     limits: Limits,
     visits: usize,
     keyless: Vec<String>,
+    /// The last slot that was asked for and is not known.
+    lacks: Option<B256>,
     walk: Walk,
 }
 
@@ -299,6 +304,7 @@ impl<'a> Walker<'_, 'a> {
         let known = self.known.get(&slot).copied();
         if known.is_none() {
             self.walk.missing.insert(slot);
+            self.lacks = Some(slot);
         }
         known
     }
@@ -320,6 +326,7 @@ impl<'a> Walker<'_, 'a> {
             slot: slot.into(),
             offset,
             size,
+            lacks: self.lacks.filter(|_| reading.is_none()),
             reading,
         });
     }

@@ -6,10 +6,11 @@ use crate::{
     context::{Context, chain_stop},
     exit::{Exit, OrStop, chain, inconclusive, usage},
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
+use cutover_artifacts::Reference;
 use cutover_chain::{ChainError, LazyState, Node};
-use cutover_check::{Live, Seen, Side};
-use cutover_types::{Missing, inspection::BlockId, progress::Progress, text};
+use cutover_check::{Live, Side};
+use cutover_types::{Hardfork, Missing, inspection::BlockId, progress::Progress, text};
 use std::collections::BTreeSet;
 
 /// How often what was read leads to more to read: a length, then what it is the length of, for each level
@@ -18,19 +19,82 @@ const ROUNDS: usize = 32;
 /// Characters kept of what a node says.
 const MAX_REASON: usize = 160;
 
+/// The node, and the block everything is read at.
+pub(super) struct Pinned {
+    node: Node,
+    pub(super) block: BlockId,
+    chain_id: u64,
+    hardfork: Option<Hardfork>,
+}
+
+/// What the chain shows.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// What the proxy runs and stores.
+    pub(super) live: Option<Live>,
+    /// The proxy's own code.
+    pub(super) proxy_code: Option<Bytes>,
+    /// The rules of the block.
+    pub(super) hardfork: Option<Hardfork>,
+}
+
+impl Pinned {
+    /// Insists that the block is still the one that was read.
+    pub(super) async fn holds(&self) -> eyre::Result<()> {
+        let number = self.block.number;
+        let header = self.node.header(number).await;
+        let (hash, _) = header.map_err(|error| chain_stop(&error))?;
+        if hash == self.block.hash {
+            return Ok(());
+        }
+        Err(inconclusive(
+            format!("block {number} was replaced while it was read"),
+            "run it again, or give an older block with --block",
+        ))
+    }
+}
+
 impl Check {
-    /// What the chain shows of `--live`'s proxy, all of it at one block.
-    pub(super) async fn live(
+    /// The block to read at; `None` when nothing is read from a chain.
+    pub(super) async fn pin(&self, context: &Context) -> eyre::Result<Option<Pinned>> {
+        let on_chain = |text: &str| {
+            let reference = Reference::parse(text).ok();
+            reference.is_some_and(|reference| reference.address().is_some())
+        };
+        if self.live.is_none() && !on_chain(&self.blue) && !on_chain(&self.green) {
+            return Ok(None);
+        }
+        let node = context.node().await?;
+        let number = match self.block {
+            Some(number) => number,
+            None => node.latest().await.or_stop(Exit::Inconclusive, "")?,
+        };
+        let header = node.header(number).await;
+        let (hash, header) = header.map_err(|error| chain_stop(&error))?;
+        let chain_id = node.chain_id().await.or_stop(Exit::Inconclusive, "")?;
+        Ok(Some(Pinned {
+            node,
+            block: BlockId { number, hash },
+            chain_id,
+            // Other chains have the opcodes of a hardfork without its header fields.
+            hardfork: (chain_id == 1).then(|| Hardfork::of(1, &header)).flatten(),
+        }))
+    }
+
+    /// What the chain shows of `--live`'s proxy.
+    pub(super) async fn look(
         &self,
         context: &Context,
+        pinned: &Pinned,
         blue: &Side<'_>,
         green: &Side<'_>,
-    ) -> eyre::Result<Option<Live>> {
+    ) -> eyre::Result<Seen> {
         let Some(proxy) = self.live else {
-            return Ok(None);
+            return Ok(Seen::default());
         };
-        let node = context.node().await?;
-        let inspection = cutover_inspect::inspect(&node, proxy, self.block, &context.progress())
+        let Pinned { node, block, .. } = pinned;
+        let number = Some(block.number);
+        let inspection = cutover_inspect::inspect(node, proxy, number, &context.progress())
             .await
             .map_err(inspect::stop)?;
         let Some(facts) = inspection.proxy else {
@@ -39,32 +103,24 @@ impl Check {
                 "`cutover inspect` says what was seen",
             ));
         };
-        let block = inspection.block;
         let address = facts.implementation.address;
         let mut live = Live {
             proxy,
-            chain_id: inspection.chain_id,
-            block: Some(block),
+            kind: Some(facts.kind),
+            chain_id: pinned.chain_id,
+            block: Some(*block),
             beacon: facts.beacon,
             address,
-            code: code::code_at_block(&node, address, Some(block.number)).await?,
-            seen: self
-                .seen(context, proxy, inspection.chain_id, address)
-                .await?,
+            code: code::code_at_block(node, address, number).await?,
+            seen: self.seen(context, proxy, pinned.chain_id, address).await?,
             ..Live::default()
         };
-        read(context, &node, block, blue, green, &mut live).await?;
-        let (hash, _) = node
-            .header(block.number)
-            .await
-            .or_stop(Exit::Inconclusive, "")?;
-        if hash != block.hash {
-            return Err(inconclusive(
-                format!("block {} was replaced while it was read", block.number),
-                "run it again, or give an older block with --block",
-            ));
-        }
-        Ok(Some(live))
+        read(context, node, *block, blue, green, &mut live).await?;
+        Ok(Seen {
+            live: Some(live),
+            proxy_code: Some(code::code_at_block(node, proxy, number).await?),
+            hardfork: pinned.hardfork,
+        })
     }
 
     /// What the recording shows of the proxy's storage.
@@ -74,7 +130,7 @@ impl Check {
         proxy: Address,
         chain_id: u64,
         implementation: Address,
-    ) -> eyre::Result<Option<Seen>> {
+    ) -> eyre::Result<Option<cutover_check::Seen>> {
         let of_the_run = context.run.file(record::FOLDER);
         let path = match &self.recording {
             Some(path) => path.clone(),
