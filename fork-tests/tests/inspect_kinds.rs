@@ -584,8 +584,11 @@ async fn the_requests_for_recording_are_the_upgrade_calls() {
             &params((blue, admin, Bytes::new())),
         )
         .await;
-    let path = look(&world, proxy).await.upgrade.unwrap().path;
-    let requests = cutover_inspect::upgrade_requests(&path, blue);
+    let found = look(&world, proxy).await;
+    let path = found.upgrade.unwrap().path;
+    let runs = found.proxy.unwrap().implementation;
+    assert_eq!(runs.address, blue);
+    let requests = cutover_inspect::upgrade_requests(&path, &runs);
     let selectors: Vec<_> = requests
         .iter()
         .map(|request| request.data[..4].to_vec())

@@ -14,7 +14,7 @@ use alloy_primitives::{Address, Bytes, U256, keccak256};
 use cutover_chain::Node;
 use cutover_evm::Request;
 use cutover_types::{
-    CallKind, Inspection, Missing, ProxyKind, UpgradePath,
+    CallKind, Inspection, Missing, ProxyKind, UpgradePath, Verb,
     abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ZOS_ADMIN_SLOT, ZOS_IMPLEMENTATION_SLOT},
     inspection::{CodeAt, Controller, Location, Possible, ProxyFacts, RollbackFacts, UpgradeFacts},
     progress::Progress,
@@ -109,17 +109,18 @@ async fn report(
             Default::default()
         }
     };
-    let (upgrade, rollback) = answers(&recognized, &proofs, implementation);
+    let runs = CodeAt {
+        address: implementation,
+        code_hash,
+    };
+    let (upgrade, rollback) = answers(&recognized, &proofs, &runs);
     inspection.upgrade = upgrade;
     inspection.rollback = Some(rollback);
     inspection.notes.extend(notes(&subject, code_hash));
     inspection.notes.extend(recognized.notes);
     inspection.proxy = Some(ProxyFacts {
         kind: recognized.kind,
-        implementation: CodeAt {
-            address: implementation,
-            code_hash,
-        },
+        implementation: runs,
         location: subject.forward.location,
         admin: recognized.admin,
         beacon: recognized.beacon,
@@ -129,21 +130,28 @@ async fn report(
 }
 
 /// The calls whose execution reads the state an upgrade along `path` needs: to today's implementation,
-/// with each of the path's functions.
-pub fn upgrade_requests(path: &UpgradePath, current: Address) -> Vec<Request> {
-    let mut verbs = vec![path.verb];
-    verbs.extend(path.verb_with_data.filter(|verb| *verb != path.verb));
-    verbs
-        .into_iter()
-        .filter_map(|verb| {
-            let path = UpgradePath {
-                verb,
-                ..path.clone()
-            };
-            let call = path.call(current, &Bytes::new())?;
-            Some(request(path.from, call.to, call.data))
-        })
-        .collect()
+/// without and with initializer data, where the kind takes data at all.
+pub fn upgrade_requests(path: &UpgradePath, current: &CodeAt) -> Vec<Request> {
+    let plain = path.calls(current, &Bytes::new());
+    let with_data = match path.verb_with_data {
+        Some(verb) if verb != path.verb || verb == Verb::Steps => UpgradePath {
+            verb,
+            steps: [&path.steps_with_data, &path.steps]
+                [usize::from(path.steps_with_data.is_empty())]
+            .clone(),
+            ..path.clone()
+        }
+        .calls(current, &Bytes::new()),
+        _ => None,
+    };
+    let mut requests: Vec<Request> = Vec::new();
+    for step in plain.into_iter().chain(with_data).flatten() {
+        let request = request(step.from, step.call.to, step.call.data);
+        if !requests.contains(&request) {
+            requests.push(request);
+        }
+    }
+    requests
 }
 
 /// What is looked at, or why it is no proxy.
@@ -255,7 +263,7 @@ fn best(proofs: &[(UpgradePath, Proof)]) -> Option<&(UpgradePath, Proof)> {
 fn answers(
     recognized: &Recognized,
     proofs: &[(UpgradePath, Proof)],
-    implementation: Address,
+    current: &CodeAt,
 ) -> (Option<UpgradeFacts>, RollbackFacts) {
     let unsent = recognized.unsent.as_ref();
     let (path, proof) = match (best(proofs), unsent) {
@@ -274,17 +282,19 @@ fn answers(
             return (None, rollback);
         }
     };
-    let data = path
-        .call(implementation, &Bytes::new())
-        .map(|call| call.data)
+    let calls = path.calls(current, &Bytes::new()).unwrap_or_default();
+    let data = calls
+        .first()
+        .map(|step| step.call.data.clone())
         .unwrap_or_default();
     let upgrade = UpgradeFacts {
-        verb: path.verb.name().into(),
+        verb: path.name(),
         from: path.from,
         to: path.to,
         data: data.clone(),
         proven: proof.proven,
         why: proof.why,
+        then: calls.into_iter().skip(1).collect(),
         path: path.clone(),
     };
     let rollback = RollbackFacts {

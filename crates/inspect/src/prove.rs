@@ -4,11 +4,16 @@
 use crate::{
     code,
     error::{InspectError, key},
-    session::{Played, Script, Session, request},
+    session::{Played, Script, Session, request, stranger},
+    trace::{forwarding, unknown_call},
 };
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use alloy_sol_types::SolEvent;
-use cutover_types::{Missing, Outcome, UpgradePath, abi::IProxy, inspection::Possible};
+use cutover_types::{
+    Missing, Outcome, StepCall, UpgradePath, Verb,
+    abi::IProxy,
+    inspection::{CodeAt, Possible},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What executing an upgrade path showed.
@@ -34,11 +39,26 @@ pub(crate) async fn prove(
     current: Address,
 ) -> Result<Proof, InspectError> {
     let other = elsewhere(current);
-    let step = |implementation| {
-        let call = path.call(implementation, &Bytes::new())?;
-        Some(request(path.from, call.to, call.data))
+    let implementation = session.code(current).await?.filter(|code| !code.is_empty());
+    let copy = implementation
+        .as_ref()
+        .map(|code| code::moved(code, current, other));
+    let at = |address, code: &[u8]| CodeAt {
+        address,
+        code_hash: keccak256(code),
     };
-    let (Some(same), Some(change)) = (step(current), step(other)) else {
+    let same = path.calls(
+        &at(
+            current,
+            implementation.as_deref().map_or(&[], |code| &code[..]),
+        ),
+        &Bytes::new(),
+    );
+    let change = path.calls(
+        &at(other, copy.as_deref().unwrap_or_default()),
+        &Bytes::new(),
+    );
+    let (Some(same), Some(change)) = (same, change) else {
         return Ok(Proof {
             proven: false,
             why: Some("it has no upgrade call".into()),
@@ -46,17 +66,13 @@ pub(crate) async fn prove(
             why_back: None,
         });
     };
-    let implementation = session.code(current).await?.filter(|code| !code.is_empty());
-    let mut scripts = vec![Script {
-        steps: vec![same.clone()],
-        ..Script::default()
-    }];
-    if let Some(implementation) = &implementation {
-        let copy = code::moved(implementation, current, other);
-        scripts.push(Script {
-            steps: vec![change, same],
-            planted: BTreeMap::from([(other, copy.into())]),
-        });
+    let mut scripts = vec![Round::of(path, &[&same]).script];
+    let mut ends = (0, 0);
+    if let Some(copy) = copy {
+        let mut round = Round::of(path, &[&change, &same]);
+        round.script.planted = BTreeMap::from([(other, copy.into())]);
+        ends = (round.ends[0], round.ends[1]);
+        scripts.push(round.script);
     }
     let before = session.slot(path.holder, path.slot).await?;
     let played = session.play_all(&scripts).await?;
@@ -65,7 +81,10 @@ pub(crate) async fn prove(
     };
     let stays = stayed(unchanged, path, current, before);
     let (moves, returns) = match played.get(1) {
-        Some(round) => (moved(round, 0, path, other), moved(round, 1, path, current)),
+        Some(round) => (
+            moved(round, 0..=ends.0, path, other),
+            moved(round, ends.0 + 1..=ends.1, path, current),
+        ),
         None => {
             let why = format!("the code of {current} is not known");
             (Err(why.clone()), Err(why))
@@ -105,6 +124,38 @@ pub(crate) async fn prove(
         back,
         why_back: why_back.or(assumption),
     })
+}
+
+/// Upgrades one after the other. After a path of described steps the proxy is asked whom it forwards
+/// to: not every kind keeps that in one slot.
+struct Round {
+    script: Script,
+    /// For each upgrade its last step, the question.
+    ends: Vec<usize>,
+}
+
+impl Round {
+    fn of(path: &UpgradePath, upgrades: &[&[StepCall]]) -> Self {
+        let mut round = Self {
+            script: Script::default(),
+            ends: Vec::new(),
+        };
+        for steps in upgrades {
+            for step in *steps {
+                let call = request(step.from, step.call.to, step.call.data.clone());
+                round.script.steps.push(call);
+                round.script.waits.push(step.wait_seconds);
+            }
+            if path.verb == Verb::Steps {
+                let question = unknown_call(path.proxy);
+                let asked = request(stranger(), path.proxy, question);
+                round.script.steps.push(asked);
+                round.script.waits.push(0);
+            }
+            round.ends.push(round.script.steps.len().saturating_sub(1));
+        }
+        round
+    }
 }
 
 impl Proof {
@@ -186,18 +237,31 @@ pub(crate) fn announced(outcome: &Outcome, holder: Address, implementation: Addr
     })
 }
 
-/// The step succeeded and the slot now holds `implementation`.
+/// Every call succeeded, and the slot now holds `implementation`, or the proxy now forwards to it.
 fn moved(
     played: &Played,
-    index: usize,
+    steps: std::ops::RangeInclusive<usize>,
     path: &UpgradePath,
     implementation: Address,
 ) -> Result<(), String> {
-    let outcome = step(played, index, path)?;
-    match written(outcome, path) {
-        Some(value) if holds(value, implementation) => Ok(()),
-        _ => Err("the upgrade call succeeds, but the slot does not move".into()),
+    let asked = (path.verb == Verb::Steps).then_some(*steps.end());
+    let mut value = None;
+    for index in steps.filter(|index| Some(*index) != asked) {
+        value = written(step(played, index, path)?, path).or(value);
     }
+    if value.is_some_and(|value| holds(value, implementation)) {
+        return Ok(());
+    }
+    let forwards = asked
+        .and_then(|asked| played.outcomes.get(asked))
+        .and_then(|outcome| {
+            let (_, frame) = forwarding(&outcome.calls, path.proxy, &unknown_call(path.proxy))?;
+            Some(frame.to)
+        });
+    if forwards == Some(implementation) {
+        return Ok(());
+    }
+    Err("the upgrade call succeeds, but the slot does not move".into())
 }
 
 fn written(outcome: &Outcome, path: &UpgradePath) -> Option<U256> {

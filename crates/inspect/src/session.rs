@@ -29,6 +29,8 @@ pub(crate) fn stranger() -> Address {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) steps: Vec<Request>,
+    /// Seconds that pass before each step; none where it is shorter.
+    pub(crate) waits: Vec<u64>,
     /// Contracts that are not on the chain.
     pub(crate) planted: BTreeMap<Address, Bytes>,
 }
@@ -295,12 +297,15 @@ impl Session {
         let mut diff = StateDiff::new();
         let mut outcomes = Vec::new();
         let mut stopped = None;
-        for step in &script.steps {
+        let mut environment = self.environment.clone();
+        for (index, step) in script.steps.iter().enumerate() {
+            let wait = script.waits.get(index).copied().unwrap_or_default();
+            environment.timestamp = environment.timestamp.saturating_add(wait);
             let view = Overlay {
                 base: &watched,
                 diff: &diff,
             };
-            match cutover_evm::simulate(&view, &self.environment, step) {
+            match cutover_evm::simulate(&view, &environment, step) {
                 Ok(outcome) => {
                     merge_diff(&mut diff, &outcome.diff);
                     outcomes.push(outcome);
@@ -308,11 +313,7 @@ impl Session {
                 Err(EvmError::Missing(mut missing)) => {
                     // What else it will ask for, to fetch in one wave; guesses may ask for nonsense,
                     // which costs a call and changes nothing.
-                    missing.extend(cutover_evm::wanted_by_request(
-                        &view,
-                        &self.environment,
-                        step,
-                    ));
+                    missing.extend(cutover_evm::wanted_by_request(&view, &environment, step));
                     return Err(missing);
                 }
                 Err(error) => {

@@ -67,6 +67,8 @@ impl World {
             to: ADMIN,
             holder: PROXY,
             slot: IMPLEMENTATION_SLOT,
+            steps: Vec::new(),
+            steps_with_data: Vec::new(),
         };
         let code = |address| CodeAt {
             address,
@@ -103,6 +105,7 @@ impl World {
                 data: data(BLUE),
                 proven: true,
                 why: None,
+                then: Vec::new(),
                 path: path.clone(),
             }),
             controllers: vec![controller(

@@ -16,13 +16,17 @@ pub(crate) fn steps(
     } else {
         path.verb
     };
+    let verb = match verb {
+        Verb::Steps => path.name(),
+        verb => verb.name().to_owned(),
+    };
     let mut steps = vec![format!(
         "read the proxy's slot again: {} must still run {} on chain {}",
         proposal.proxy, proposal.blue.address, proposal.chain_id
     )];
     let call = format!(
         "{} on {} with green {}{}",
-        verb.name(),
+        verb,
         forward.to,
         proposal.green.address,
         if carries_data {

@@ -49,6 +49,8 @@ fn path() -> UpgradePath {
         to: ADMIN,
         holder: PROXY,
         slot: IMPLEMENTATION_SLOT,
+        steps: Vec::new(),
+        steps_with_data: Vec::new(),
     }
 }
 
@@ -95,6 +97,7 @@ fn inspection() -> Inspection {
             data: call(0xb1, &[]).data,
             proven: true,
             why: None,
+            then: Vec::new(),
             path: path(),
         }),
         controllers: vec![controller(0xa2, "proxy-admin", vec![safe])],

@@ -1,6 +1,9 @@
 //! What `inspect` finds: the kind, how to upgrade it, who can, and the way back.
 
-use crate::{file::Format, upgrade::UpgradePath};
+use crate::{
+    file::Format,
+    upgrade::{StepCall, UpgradePath},
+};
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,180 @@ pub enum ProxyKind {
     /// zos `AdminUpgradeabilityProxy` (USDC, BUSD, PYUSD).
     #[serde(rename = "zos-admin")]
     ZosAdmin,
+    /// hardhat-deploy's OptimizedTransparentUpgradeableProxy: a transparent proxy whose admin is also in its code.
+    #[serde(rename = "hardhat-deploy-transparent")]
+    OptimizedTransparent,
+    /// hardhat-deploy's EIP173Proxy: the admin slot holds an EIP-173 owner.
+    #[serde(rename = "eip173-proxy")]
+    Eip173,
+    /// zos `OwnedUpgradeabilityProxy`.
+    #[serde(rename = "zos-owned")]
+    ZosOwned,
+    /// TrueUSD's `OwnedUpgradeabilityProxy`, with a pending owner.
+    #[serde(rename = "trueusd-style")]
+    TrueUsd,
+    /// Aave's `InitializableImmutableAdminUpgradeabilityProxy`: the admin is in the code.
+    #[serde(rename = "aave-immutable-admin")]
+    AaveImmutableAdmin,
+    /// UUPS, OpenZeppelin 4.1 to 4.4 (rollback test instead of `proxiableUUID`).
+    #[serde(rename = "uups-v41-44")]
+    UupsV41,
+    /// UUPS of Solady.
+    #[serde(rename = "uups-solady")]
+    UupsSolady,
+    /// EIP-1822, the first UUPS.
+    #[serde(rename = "eip1822")]
+    Eip1822,
+    /// Nomad's upgrade beacon: the beacon is in the code and answers empty calldata.
+    #[serde(rename = "nomad-upgrade-beacon")]
+    NomadUpgradeBeacon,
+    /// ERC-7760 transparent proxy of Solady's ERC1967Factory.
+    #[serde(rename = "erc7760-transparent")]
+    Erc7760Transparent,
+    /// ERC-7760 minimal proxy whose implementation upgrades it.
+    #[serde(rename = "erc7760-uups")]
+    Erc7760Uups,
+    /// ERC-7760 minimal beacon proxy.
+    #[serde(rename = "erc7760-beacon")]
+    Erc7760Beacon,
+    /// Optimism's `Proxy.sol`.
+    #[serde(rename = "optimism-proxy")]
+    OptimismProxy,
+    /// Optimism's `L1ChugSplashProxy`.
+    #[serde(rename = "l1-chugsplash")]
+    L1ChugSplash,
+    /// Optimism's `ResolvedDelegateProxy`: a name in an address manager.
+    #[serde(rename = "resolved-delegate")]
+    ResolvedDelegate,
+    /// Arbitrum's admin fallback proxy with two implementations.
+    #[serde(rename = "arbitrum-double-logic")]
+    ArbitrumDoubleLogic,
+    /// The Graph's two-step `GraphProxy`.
+    #[serde(rename = "graph-proxy")]
+    GraphProxy,
+    /// Keep's delegate proxy with a delay of its own.
+    #[serde(rename = "keep-timelock")]
+    KeepTimelock,
+    /// Celo's `Proxy`.
+    #[serde(rename = "celo-proxy")]
+    CeloProxy,
+    /// Lido's `OssifiableProxy`.
+    #[serde(rename = "ossifiable")]
+    Ossifiable,
+    /// Axelar's `Proxy` and `InitProxy`.
+    #[serde(rename = "axelar-proxy")]
+    AxelarProxy,
+    /// Axelar's `FixedProxy`, immutable.
+    #[serde(rename = "axelar-fixed")]
+    AxelarFixed,
+    /// Axelar's `FinalProxy`.
+    #[serde(rename = "axelar-final")]
+    AxelarFinal,
+    /// Axelar's gateway proxy.
+    #[serde(rename = "axelar-gateway")]
+    AxelarGateway,
+    /// Polygon's `UpgradableProxy`.
+    #[serde(rename = "polygon-upgradable")]
+    PolygonUpgradable,
+    /// Polygon plasma's ERC-897 owned proxy.
+    #[serde(rename = "eip897-owned")]
+    Eip897Owned,
+    /// StarkWare's proxy with a delay of its own.
+    #[serde(rename = "starkware")]
+    StarkWare,
+    /// Compound's two-step `Unitroller`.
+    #[serde(rename = "compound-unitroller")]
+    CompoundUnitroller,
+    /// Compound's `CErc20Delegator`.
+    #[serde(rename = "compound-delegator")]
+    CompoundDelegator,
+    /// Compound's `GovernorBravoDelegator`.
+    #[serde(rename = "compound-governor-delegator")]
+    CompoundGovernorDelegator,
+    /// Aragon's `AppProxyUpgradeable`: the kernel answers.
+    #[serde(rename = "aragon-app")]
+    AragonApp,
+    /// Aragon's `AppProxyPinned`, immutable.
+    #[serde(rename = "aragon-app-pinned")]
+    AragonAppPinned,
+    /// Aragon's `KernelProxy`.
+    #[serde(rename = "aragon-kernel")]
+    AragonKernel,
+    /// A Safe's proxy: the singleton stands in slot 0.
+    #[serde(rename = "safe-proxy")]
+    SafeProxy,
+    /// Sequence's wallet: the implementation stands in the slot of its own address.
+    #[serde(rename = "sequence-wallet")]
+    SequenceWallet,
+    /// An EIP-2535 diamond: one facet for each selector.
+    #[serde(rename = "diamond-2535")]
+    Diamond,
+    /// ZKsync's diamond.
+    #[serde(rename = "diamond-zksync")]
+    DiamondZkSync,
+    /// 0x's exchange proxy, with a rollback of its own for each selector.
+    #[serde(rename = "zeroex")]
+    ZeroEx,
+    /// ERC-1538, the diamond's forerunner.
+    #[serde(rename = "erc1538")]
+    Erc1538,
+    /// Synthetix' `Proxy`: forwards by CALL.
+    #[serde(rename = "synthetix-call-proxy")]
+    SynthetixCallProxy,
+    /// Chainlink's two-step aggregator proxy: forwards by CALL.
+    #[serde(rename = "chainlink-aggregator")]
+    ChainlinkAggregator,
+    /// POA's eternal storage proxy: each upgrade has a higher version number.
+    #[serde(rename = "eternal-storage")]
+    EternalStorage,
+    /// OpenSea's `OwnableDelegateProxy`.
+    #[serde(rename = "opensea-owned")]
+    OpenSeaOwned,
+    /// Decentraland's `Proxy` over `DelegateProxy`.
+    #[serde(rename = "decentraland-storage-delegate")]
+    DecentralandStorage,
+    /// ERC-7546: a dictionary answers for each selector.
+    #[serde(rename = "erc7546")]
+    Erc7546,
+    /// ERC-7936 (draft): several versions, one the default.
+    #[serde(rename = "erc7936")]
+    Erc7936,
+    /// An account whose key delegates it (EIP-7702).
+    #[serde(rename = "eip7702")]
+    Eip7702,
+    /// EIP-7702 delegation to a proxy that keeps its implementation in the account.
+    #[serde(rename = "eip7702-relay")]
+    Eip7702Relay,
+    /// Forwards to an address that shares its slot with other values; how it is upgraded is its own.
+    #[serde(rename = "custom-packed-slot")]
+    PackedSlot,
+    /// Forwards to an address in its code that is no clone's; immutable.
+    #[serde(rename = "library-constant")]
+    LibraryConstant,
+    /// ERC-1167 minimal proxy, immutable.
+    #[serde(rename = "eip1167")]
+    Eip1167,
+    /// A minimal proxy with immutable arguments after its code (OpenZeppelin 5, Solady, wighawag).
+    #[serde(rename = "clone-with-args")]
+    CloneWithArgs,
+    /// 0age's shorter minimal proxy.
+    #[serde(rename = "clone-0age")]
+    Clone0age,
+    /// Minimal proxy with PUSH0.
+    #[serde(rename = "clone-push0")]
+    ClonePush0,
+    /// Vyper's `create_minimal_proxy_to`, old and new.
+    #[serde(rename = "clone-vyper")]
+    CloneVyper,
+    /// Clone with immutable arguments that are appended to the calldata.
+    #[serde(rename = "clone-cwia")]
+    CloneCwia,
+    /// ERC-3448 metaproxy.
+    #[serde(rename = "erc3448")]
+    Erc3448,
+    /// ERC-6551 token-bound account.
+    #[serde(rename = "erc6551")]
+    Erc6551,
     /// Forwards by delegate call, but how it is upgraded is not known.
     #[serde(rename = "unknown")]
     Unknown,
@@ -88,6 +265,9 @@ pub struct UpgradeFacts {
     /// Why it could not be proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The calls that follow, for kinds that need several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<StepCall>,
     /// The path, to make the call for any candidate.
     pub path: UpgradePath,
 }

@@ -42,4 +42,4 @@ pub use recording::{Reach, RecordedBlock, Recording, Target, Window};
 pub use replay::{ReplayReport, TransactionVerdict};
 pub use rollout::{JournalEntry, RollbackPointer};
 pub use state::{Account, MemoryState, Missing, Overlay, State};
-pub use upgrade::{Call, UpgradePath, Verb};
+pub use upgrade::{Argument, Call, Receiver, StepCall, UpgradePath, UpgradeStep, Verb};

@@ -208,8 +208,7 @@ impl Collect {
         };
         let (upgrade, also) = match inspection {
             Some((upgrade, facts)) => {
-                let also =
-                    cutover_inspect::upgrade_requests(&upgrade.path, facts.implementation.address);
+                let also = cutover_inspect::upgrade_requests(&upgrade.path, &facts.implementation);
                 (Some(upgrade.path), also)
             }
             None => (None, Vec::new()),

@@ -132,6 +132,8 @@ pub(super) async fn through(
         to: admin,
         holder: proxy,
         slot,
+        steps: Vec::new(),
+        steps_with_data: Vec::new(),
     };
     if !path.from.is_zero() {
         into.paths.push(path);
@@ -161,6 +163,8 @@ pub(super) async fn through(
         to: proxy,
         holder: proxy,
         slot,
+        steps: Vec::new(),
+        steps_with_data: Vec::new(),
     });
     Ok(())
 }

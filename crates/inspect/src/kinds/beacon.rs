@@ -57,6 +57,8 @@ impl Kind for Beacon {
             to: beacon,
             holder: beacon,
             slot,
+            steps: Vec::new(),
+            steps_with_data: Vec::new(),
         };
         authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))

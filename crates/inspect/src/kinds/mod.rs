@@ -52,6 +52,12 @@ pub(crate) struct Subject {
 /// How one kind of proxy is told from the others.
 #[async_trait(?Send)]
 pub(crate) trait Kind: Sync {
+    /// Whether a proxy of this kind forwards an unknown call of a stranger in this way; `None`: not at
+    /// all.
+    fn forwards_by(&self, kind: Option<CallKind>) -> bool {
+        kind == Some(CallKind::DelegateCall)
+    }
+
     /// Whether `subject` is of this kind, and how it is upgraded then.
     ///
     /// # Errors
@@ -77,8 +83,8 @@ pub(crate) async fn recognize(
     session: &mut Session,
     subject: &Subject,
 ) -> Result<Recognized, InspectError> {
-    let known = subject.forward.kind == Some(CallKind::DelegateCall);
-    for kind in KINDS.iter().filter(|_| known) {
+    let by = subject.forward.kind;
+    for kind in KINDS.iter().filter(|kind| kind.forwards_by(by)) {
         if let Some(recognized) = kind.recognize(session, subject).await? {
             return Ok(recognized);
         }

@@ -63,6 +63,8 @@ impl Kind for Uups {
             to: subject.proxy,
             holder: subject.proxy,
             slot: IMPLEMENTATION_SLOT,
+            steps: Vec::new(),
+            steps_with_data: Vec::new(),
         };
         authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))

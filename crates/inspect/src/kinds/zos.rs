@@ -65,5 +65,7 @@ fn direct_path(subject: &Subject) -> UpgradePath {
         to: subject.proxy,
         holder: subject.proxy,
         slot: ZOS_IMPLEMENTATION_SLOT,
+        steps: Vec::new(),
+        steps_with_data: Vec::new(),
     }
 }

@@ -140,6 +140,8 @@ pub(super) fn usdc_path() -> UpgradePath {
         to: USDC,
         holder: USDC,
         slot: ZOS_IMPLEMENTATION_SLOT,
+        steps: Vec::new(),
+        steps_with_data: Vec::new(),
     }
 }
 

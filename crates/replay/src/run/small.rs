@@ -45,6 +45,8 @@ pub(super) fn path() -> UpgradePath {
         to: PROXY,
         holder: PROXY,
         slot: SLOT,
+        steps: Vec::new(),
+        steps_with_data: Vec::new(),
     }
 }
 

@@ -1,6 +1,13 @@
 //! The upgrade call of each kind of proxy.
 
-use crate::abi::{IBeacon, IProxy, IProxyAdmin};
+mod step;
+
+pub use step::{Argument, Receiver, StepCall, UpgradeStep};
+
+use crate::{
+    abi::{IBeacon, IProxy, IProxyAdmin},
+    inspection::CodeAt,
+};
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall;
 use serde::{Deserialize, Serialize};
@@ -50,6 +57,9 @@ pub enum Verb {
     /// `upgradeTo(implementation)` on the beacon: moves every proxy of that beacon.
     #[serde(rename = "beacon.upgradeTo")]
     BeaconUpgradeTo,
+    /// Described by [`UpgradePath::steps`].
+    #[serde(rename = "steps")]
+    Steps,
 }
 
 impl Verb {
@@ -61,6 +71,7 @@ impl Verb {
             Self::UpgradeTo => "upgradeTo",
             Self::UpgradeToAndCall => "upgradeToAndCall",
             Self::BeaconUpgradeTo => "beacon.upgradeTo",
+            Self::Steps => "steps",
         }
     }
 }
@@ -82,11 +93,89 @@ pub struct UpgradePath {
     pub holder: Address,
     /// The slot in `holder` that must hold the new implementation afterwards.
     pub slot: alloy_primitives::B256,
+    /// The calls, in order, when the verb is [`Verb::Steps`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<UpgradeStep>,
+    /// The calls that also run an initializer, when `verb_with_data` is [`Verb::Steps`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps_with_data: Vec<UpgradeStep>,
 }
 
 impl UpgradePath {
-    /// The call that installs `implementation` and then runs `data` on the proxy.
+    /// A path of `steps`; the first names sender and receiver.
+    pub fn of(proxy: Address, slot: alloy_primitives::B256, steps: Vec<UpgradeStep>) -> Self {
+        let first = steps.first();
+        let to = first.map(|step| match step.to {
+            Receiver::Contract(to) => to,
+            Receiver::Implementation => proxy,
+        });
+        Self {
+            proxy,
+            verb: Verb::Steps,
+            verb_with_data: steps
+                .iter()
+                .any(UpgradeStep::carries_data)
+                .then_some(Verb::Steps),
+            from: first.map(|step| step.from).unwrap_or_default(),
+            to: to.unwrap_or(proxy),
+            holder: proxy,
+            slot,
+            steps_with_data: Vec::new(),
+            steps,
+        }
+    }
+
+    /// The same path, sent by `from`.
+    pub fn sent_by(mut self, from: Address) -> Self {
+        for step in self.steps.iter_mut().chain(&mut self.steps_with_data) {
+            step.from = from;
+        }
+        self.from = from;
+        self
+    }
+
+    /// The name of what is called, for reports: `upgradeTo`, `_setPendingImplementation, _become`.
+    pub fn name(&self) -> String {
+        if self.verb != Verb::Steps {
+            return self.verb.name().into();
+        }
+        let names: Vec<_> = self.steps.iter().map(UpgradeStep::name).collect();
+        names.join(", ")
+    }
+
+    /// The calls that install `implementation` and run `data` on the proxy, in order.
     /// `None` when `data` is not empty and the kind cannot carry it.
+    pub fn calls(&self, implementation: &CodeAt, data: &Bytes) -> Option<Vec<StepCall>> {
+        let verb = if data.is_empty() {
+            self.verb
+        } else {
+            self.verb_with_data?
+        };
+        if verb != Verb::Steps {
+            return Some(vec![StepCall {
+                from: self.from,
+                call: self.call(implementation.address, data)?,
+                wait_seconds: 0,
+            }]);
+        }
+        let steps = if data.is_empty() || self.steps_with_data.is_empty() {
+            &self.steps
+        } else {
+            &self.steps_with_data
+        };
+        let carried = data.is_empty() || steps.iter().any(UpgradeStep::carries_data);
+        if steps.is_empty() || !carried {
+            return None;
+        }
+        steps
+            .iter()
+            .map(|step| step.call(self.proxy, implementation, data))
+            .collect()
+    }
+
+    /// The call that installs `implementation` and then runs `data` on the proxy.
+    /// `None` when `data` is not empty and the kind cannot carry it, when the upgrade takes more than
+    /// one call, or when the call depends on the implementation's code: [`Self::calls`] gives those.
     pub fn call(&self, implementation: Address, data: &Bytes) -> Option<Call> {
         let verb = if data.is_empty() {
             self.verb
@@ -118,6 +207,25 @@ impl UpgradePath {
                 newImplementation: implementation,
             }
             .abi_encode(),
+            Verb::Steps => {
+                let steps = if data.is_empty() || self.steps_with_data.is_empty() {
+                    &self.steps
+                } else {
+                    &self.steps_with_data
+                };
+                let [step] = steps.as_slice() else {
+                    return None;
+                };
+                let wants = data.is_empty() || step.carries_data();
+                let code = step.arguments.contains(&Argument::CodeHash);
+                let at = CodeAt {
+                    address: implementation,
+                    code_hash: Default::default(),
+                };
+                return (wants && !code)
+                    .then(|| step.call(self.proxy, &at, data))?
+                    .map(|step| step.call);
+            }
         };
         Some(Call::new(self.to, calldata))
     }
