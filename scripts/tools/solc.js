@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 // Gives an npm `solc` package the two commands of a native solc that build tools use:
-// --version, and --standard-json with the input on stdin or in a file.
+// --version, and --standard-json with the input on stdin or in a file. The package can drive the compiler
+// of another version: `node solc.js PACKAGE --soljson soljson.js …`.
 'use strict';
 const fs = require('node:fs');
 
 const [directory, ...args] = process.argv.slice(2);
+const soljson = args[0] === '--soljson' ? require('node:path').resolve(args.splice(0, 2)[1]) : undefined;
 
 // soljson.js installs handlers that turn any later error into a silent abort.
 const handled = ['uncaughtException', 'unhandledRejection'];
 const before = handled.map(event => new Set(process.listeners(event)));
-const solc = require(directory);
+const solc = soljson ? require(`${directory}/wrapper`)(require(soljson)) : require(directory);
 handled.forEach((event, i) => {
   for (const listener of process.listeners(event)) {
     if (!before[i].has(listener)) process.removeListener(event, listener);

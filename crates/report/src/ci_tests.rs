@@ -135,7 +135,9 @@ fn hashes(run: &Value) -> Vec<String> {
 #[test]
 fn sarif_puts_a_finding_at_greens_declaration() {
     let run = run(&report());
-    insta::assert_json_snapshot!("sarif", run["results"]);
+    // As text: with another crate's features, numbers are snapshots of a private type.
+    let results = serde_json::to_string_pretty(&run["results"]).unwrap();
+    insta::assert_snapshot!("sarif", results);
     let insert = &run["results"][1];
     assert_eq!(
         (&insert["ruleId"], &insert["level"]),
