@@ -259,6 +259,16 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Said aloud: closing the file does not end the lock while a process that is being started still
+    /// holds a copy of every open file.
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _ = file.unlock();
+        }
+    }
+}
+
 enum Tail {
     None,
     /// A whole line whose newline is missing.
