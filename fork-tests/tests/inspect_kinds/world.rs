@@ -1,7 +1,8 @@
 //! A chain of one's own with real proxies on it.
 
-use alloy_primitives::{Address, B256, Bytes, U256, hex};
+use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use cutover_chain::{Node, Policy};
+use cutover_types::{UpgradePath, inspection::CodeAt};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -92,6 +93,31 @@ impl World {
             .await;
     }
 
+    /// Upgrades along `path`, waits included, as `inspect` says it is done.
+    pub async fn upgrade(&self, path: &UpgradePath, implementation: Address) {
+        let code: Bytes = self
+            .node
+            .call("eth_getCode", json!([implementation, "latest"]))
+            .await
+            .unwrap();
+        let at = CodeAt {
+            address: implementation,
+            code_hash: keccak256(code),
+        };
+        for step in path.calls(&at, &Bytes::new()).unwrap() {
+            if step.wait_seconds > 0 {
+                let _: Value = self
+                    .node
+                    .call("evm_increaseTime", json!([step.wait_seconds]))
+                    .await
+                    .unwrap();
+                let _: Value = self.node.call("anvil_mine", json!([])).await.unwrap();
+            }
+            assert_eq!(step.call.operation, 0, "{step:?}");
+            self.act(step.from, step.call.to, &step.call.data).await;
+        }
+    }
+
     pub async fn set_slot(&self, account: Address, slot: B256, value: B256) {
         let _: Value = self
             .node
@@ -154,6 +180,46 @@ pub fn artifact(package: &str, name: &str) -> Bytes {
         .into()
 }
 
+/// Creation code from a compiled artifact (truffle, Hardhat or Foundry) of a package that
+/// `scripts/tools/kinds/packages.json` names.
+pub fn published(package: &str, file: &str) -> Bytes {
+    let path = tools().join("kinds").join(package).join(file);
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run scripts/setup", path.display()));
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let code = json["bytecode"]["object"]
+        .as_str()
+        .or_else(|| json["bytecode"].as_str())
+        .unwrap();
+    hex::decode(code).unwrap().into()
+}
+
+/// Creation code of `contract` in published source, compiled with the solc of `solc-<version>`, or
+/// 0.8.28. `folder` is where its imports are looked up.
+pub fn from_source(package: &str, file: &str, contract: &str, version: &str) -> Bytes {
+    let folder = tools().join("kinds").join(package);
+    let input = json!({
+        "language": "Solidity",
+        "sources": {file: {"content": std::fs::read_to_string(folder.join(file)).unwrap()}},
+        "settings": {
+            "optimizer": {"enabled": true, "runs": 200},
+            "outputSelection": {file: {contract: ["evm.bytecode.object"]}},
+        },
+    });
+    let mut solc = Command::new("node");
+    solc.arg("--stack-size=4000")
+        .arg(tools().join("../scripts/tools/solc.js"))
+        .arg(tools().join("node_modules/solc"));
+    if version != "0.8.28" {
+        solc.arg("--soljson")
+            .arg(tools().join(format!("kinds/solc-{version}/soljson.js")));
+    }
+    let output = standard_json(solc.arg("--standard-json").current_dir(&folder), &input);
+    let code = output["contracts"][file][contract]["evm"]["bytecode"]["object"].as_str();
+    let code = code.unwrap_or_else(|| panic!("{}", output["errors"]));
+    hex::decode(code).unwrap().into()
+}
+
 /// Creation code of a contract in `Kinds.sol`.
 pub fn compiled(name: &str) -> Bytes {
     static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
@@ -169,18 +235,10 @@ fn compile() -> BTreeMap<String, Bytes> {
             "outputSelection": {"Kinds.sol": {"*": ["evm.bytecode.object"]}},
         },
     });
-    let mut solc = Command::new(tools().join("solc/solc-0.8.28"))
-        .arg("--standard-json")
-        .current_dir(tools().join("node_modules"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("run scripts/setup");
-    let mut stdin = solc.stdin.take().unwrap();
-    stdin.write_all(input.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = solc.wait_with_output().unwrap();
-    let output: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut solc = Command::new(tools().join("solc/solc-0.8.28"));
+    solc.arg("--standard-json")
+        .current_dir(tools().join("node_modules"));
+    let output = standard_json(&mut solc, &input);
     let contracts = output["contracts"]["Kinds.sol"].as_object();
     let contracts = contracts.unwrap_or_else(|| panic!("{}", output["errors"]));
     contracts
@@ -190,4 +248,17 @@ fn compile() -> BTreeMap<String, Bytes> {
             (name.clone(), hex::decode(code).unwrap().into())
         })
         .collect()
+}
+
+fn standard_json(solc: &mut Command, input: &Value) -> Value {
+    let mut solc = solc
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("run scripts/setup");
+    let mut stdin = solc.stdin.take().unwrap();
+    stdin.write_all(input.to_string().as_bytes()).unwrap();
+    drop(stdin);
+    let output = solc.wait_with_output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
 }
