@@ -5,7 +5,7 @@
 
 use crate::{ArtifactError, Code, LoadOptions, build_index::BuildIndex, given::pick, output};
 use cutover_types::{
-    source::{SourceUnit, Sources},
+    source::{SourceUnit, Sources, Tree},
     text::terminal,
 };
 use serde_json::{Value, value::RawValue};
@@ -159,9 +159,8 @@ impl BuildInfo {
         let Some(span) = index.output().sources.get(name) else {
             return Ok(None);
         };
-        let mut unit: Value =
-            serde_json::from_slice(&index.bytes(span)?).map_err(|error| index.malformed(&error))?;
-        let ast = output::take(&mut unit, &["ast"]);
+        let unit = Tree::from_json(&index.bytes(span)?).map_err(|error| index.malformed(&error))?;
+        let ast = unit.into_field("ast");
         if !ast.is_object() {
             return Ok(None);
         }

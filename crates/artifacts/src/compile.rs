@@ -8,10 +8,11 @@ use crate::{
     scan, solc,
 };
 use cutover_types::{
-    source::{SourceUnit, Sources},
+    source::{SourceUnit, Sources, Tree},
     text::terminal,
 };
 use foundry_compilers::solc::Solc;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -47,6 +48,16 @@ pub(crate) fn source(
     )
 }
 
+/// What is read of a compiler's answer. Whatever is not there is null.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    contracts: Value,
+    /// The units with their syntax trees.
+    sources: Tree,
+    errors: Value,
+}
+
 /// What `solc` makes of an input whose selection is [`selection`].
 pub(crate) fn compiled(
     shelf: &Shelf,
@@ -62,7 +73,7 @@ pub(crate) fn compiled(
     };
     let cache = &shelf.cache;
     let key = cache.is_on().then(|| key(solc, input)).flatten();
-    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
+    let parse = |bytes: &[u8]| serde_json::from_slice::<Answer>(bytes);
     let kept = key.and_then(|key| parse(&cache.get(key)?).ok());
     let mut output = match kept {
         Some(output) => output,
@@ -73,16 +84,16 @@ pub(crate) fn compiled(
                 .map_err(|error| bad(error.to_string()))?;
             let output =
                 parse(&bytes).map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
-            refuse_errors(unit, solc, &texts, &output)?;
-            if let (Some(key), true) = (key, is_closed(&texts, &output)) {
+            refuse_errors(unit, solc, &texts, &output.errors)?;
+            if let (Some(key), true) = (key, is_closed(&texts, &output.sources)) {
                 cache.put(key, &bytes);
             }
             output
         }
     };
     let compiled = output::Compiled {
-        contract: output::take(&mut output, &["contracts", unit, contract]),
-        sources: sources(&mut output, texts),
+        contract: output::take(&mut output.contracts, &[unit, contract]),
+        sources: sources(output.sources, texts),
         version: Some(solc.version.to_string()),
         settings: input["settings"].clone(),
     };
@@ -273,21 +284,20 @@ fn key(solc: &Solc, input: &Value) -> Option<Key> {
 
 /// Whether the input has every source the compiler read: one it took from the disk could change
 /// unseen.
-fn is_closed(texts: &BTreeMap<String, String>, output: &Value) -> bool {
-    let units = output["sources"].as_object();
-    units.is_some_and(|units| units.keys().all(|unit| texts.contains_key(unit)))
+fn is_closed(texts: &BTreeMap<String, String>, sources: &Tree) -> bool {
+    let mut units = sources.fields();
+    sources.is_object() && units.all(|(unit, _)| texts.contains_key(unit))
 }
 
 /// The syntax trees with the texts they were made from.
-fn sources(output: &mut Value, mut texts: BTreeMap<String, String>) -> Sources {
+fn sources(units: Tree, mut texts: BTreeMap<String, String>) -> Sources {
     let mut sources = Sources::default();
-    let units = output.get_mut("sources").and_then(Value::as_object_mut);
-    for (name, unit) in units.into_iter().flatten() {
-        let ast = output::take(unit, &["ast"]);
+    for (name, unit) in units.into_fields() {
+        let ast = unit.into_field("ast");
         if ast.is_object() {
-            let text = texts.remove(name).map(Arc::from);
+            let text = texts.remove(&name).map(Arc::from);
             let unit = Arc::new(SourceUnit::new(text, ast));
-            sources.units.insert(name.clone(), unit);
+            sources.units.insert(name, unit);
         }
     }
     sources
@@ -297,9 +307,9 @@ fn refuse_errors(
     unit: &str,
     solc: &Solc,
     texts: &BTreeMap<String, String>,
-    output: &Value,
+    errors: &Value,
 ) -> Result<(), ArtifactError> {
-    let errors: Vec<_> = output["errors"]
+    let errors: Vec<_> = errors
         .as_array()
         .into_iter()
         .flatten()

@@ -8,8 +8,7 @@ use crate::{
     words::{Datum, Type, convert, number},
 };
 use alloy_primitives::{B256, U256};
-use cutover_types::source::{Index, Node, id, kind, visit};
-use serde_json::Value;
+use cutover_types::source::{Index, Node, Tree, id, kind, visit};
 use std::collections::BTreeSet;
 
 /// Expressions nested deeper than this are left alone.
@@ -30,8 +29,8 @@ pub(crate) struct Root {
 /// An expression of an assembly block.
 #[derive(Clone, Copy)]
 pub(crate) struct Yul<'a> {
-    pub(crate) block: &'a Value,
-    pub(crate) value: &'a Value,
+    pub(crate) block: &'a Tree,
+    pub(crate) value: &'a Tree,
 }
 
 /// What can name a slot.
@@ -56,7 +55,7 @@ pub(crate) struct Evaluator<'a, 'i> {
 /// A function under evaluation. `caller` is the frame its arguments are in.
 struct Frame<'a> {
     function: Node<'a>,
-    arguments: Vec<&'a Value>,
+    arguments: Vec<&'a Tree>,
     caller: Option<usize>,
 }
 
@@ -147,7 +146,7 @@ impl<'a, 'i> Evaluator<'a, 'i> {
     }
 
     /// The value of an expression outside all functions.
-    pub(crate) fn constant(&mut self, tree: &'a Value) -> Option<U256> {
+    pub(crate) fn constant(&mut self, tree: &'a Tree) -> Option<U256> {
         self.steps = STEPS.min(self.left);
         self.frames.clear();
         self.word(tree, usize::MAX, 0).ok()
@@ -269,8 +268,8 @@ impl<'a, 'i> Evaluator<'a, 'i> {
     /// An expression's value as a variable holds it.
     fn typed(
         &mut self,
-        value: &'a Value,
-        variable: &'a Value,
+        value: &'a Tree,
+        variable: &'a Tree,
         frame: usize,
         depth: usize,
     ) -> Evaluated<Datum> {
@@ -291,19 +290,19 @@ fn as_word(datum: Option<Datum>) -> Evaluated<U256> {
     }
 }
 
-fn type_name(tree: &Value) -> &str {
+fn type_name(tree: &Tree) -> &str {
     tree["typeDescriptions"]["typeString"]
         .as_str()
         .unwrap_or_default()
 }
 
-fn type_of(tree: &Value) -> Option<Type> {
+fn type_of(tree: &Tree) -> Option<Type> {
     Type::read(type_name(tree))
 }
 
 /// The value of a Yul variable that is declared once and never set again, and how many nodes were
 /// looked at.
-fn local<'a>(block: &'a Value, name: &str) -> (Option<&'a Value>, usize) {
+fn local<'a>(block: &'a Tree, name: &str) -> (Option<&'a Tree>, usize) {
     let mut declared = Vec::new();
     let (mut clear, mut looked) = (true, 0);
     visit(&block["AST"], &mut |tree| {
@@ -313,7 +312,7 @@ fn local<'a>(block: &'a Value, name: &str) -> (Option<&'a Value>, usize) {
             "YulAssignment" => &tree["variableNames"],
             _ => return,
         };
-        let names = names.as_array().map_or(&[][..], Vec::as_slice);
+        let names = names.as_array().unwrap_or_default();
         if names.iter().any(|one| one["name"] == name) {
             clear &= names.len() == 1 && kind(tree) == "YulVariableDeclaration";
             declared.push(&tree["value"]);

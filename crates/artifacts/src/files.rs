@@ -1,6 +1,7 @@
 //! Reading files that may be anything.
 
 use crate::ArtifactError;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::{fs::File, io::Read, path::Path};
 
@@ -10,6 +11,14 @@ const MAX_JSON: u64 = 512 << 20;
 pub(crate) const MAX_SOURCE: u64 = 16 << 20;
 
 pub(crate) fn json(path: &Path, expected: &'static str) -> Result<Value, ArtifactError> {
+    parsed(path, expected)
+}
+
+/// What a JSON file holds, as far as it is wanted.
+pub(crate) fn parsed<T: DeserializeOwned>(
+    path: &Path,
+    expected: &'static str,
+) -> Result<T, ArtifactError> {
     let bytes = bytes(path, MAX_JSON)?;
     // The parser itself refuses nesting that would exhaust the stack.
     serde_json::from_slice(single(&bytes)).map_err(|error| ArtifactError::Malformed {

@@ -1,24 +1,23 @@
 //! What an evaluator has to know of the functions a contract runs: who calls them with what, and
 //! which value each local variable gets.
 
-use cutover_types::source::{Index, Node, dispatch, id, kind, reachable, visit};
-use serde_json::Value;
+use cutover_types::source::{Index, Node, Tree, dispatch, id, kind, reachable, visit};
 use std::collections::{HashMap, HashSet};
 
 /// A call of a function, and the function it is in.
 #[derive(Clone)]
 pub(crate) struct Call<'a> {
     pub(crate) caller: Node<'a>,
-    pub(crate) arguments: Vec<&'a Value>,
+    pub(crate) arguments: Vec<&'a Tree>,
 }
 
 /// Where a local variable gets its value.
 #[derive(Clone, Copy)]
 pub(crate) enum Definition<'a> {
     /// From a Solidity expression.
-    Solidity(&'a Value),
+    Solidity(&'a Tree),
     /// From a Yul expression in an assembly block.
-    Yul(&'a Value, &'a Value),
+    Yul(&'a Tree, &'a Tree),
     /// From several places, or not on every path.
     Unclear,
 }
@@ -29,7 +28,7 @@ pub(crate) struct Functions<'a> {
     pub(crate) reached: Vec<Node<'a>>,
     callers: HashMap<i64, Vec<Call<'a>>>,
     definitions: HashMap<i64, Definition<'a>>,
-    returns: HashMap<i64, Vec<&'a Value>>,
+    returns: HashMap<i64, Vec<&'a Tree>>,
 }
 
 /// A function called from more places than this is not followed to its callers.
@@ -56,7 +55,7 @@ impl<'a> Functions<'a> {
     }
 
     /// The `return` statements of a function.
-    pub(crate) fn returns(&self, function: i64) -> &[&'a Value] {
+    pub(crate) fn returns(&self, function: i64) -> &[&'a Tree] {
         self.returns.get(&function).map_or(&[], Vec::as_slice)
     }
 
@@ -68,9 +67,7 @@ impl<'a> Functions<'a> {
             "FunctionCall" => self.call(index, linearized, function, tree),
             "Return" => self.returns.entry(own).or_default().push(tree),
             "VariableDeclarationStatement" => {
-                let declared = tree["declarations"]
-                    .as_array()
-                    .map_or(&[][..], Vec::as_slice);
+                let declared = tree["declarations"].as_array().unwrap_or_default();
                 for variable in declared.iter().filter(|one| one.is_object()) {
                     if tree["initialValue"].is_object() {
                         let value = match declared {
@@ -110,15 +107,13 @@ impl<'a> Functions<'a> {
         });
     }
 
-    fn assembly(&mut self, block: &'a Value, certain: &HashSet<usize>) {
+    fn assembly(&mut self, block: &'a Tree, certain: &HashSet<usize>) {
         let references = references(block);
         visit(&block["AST"], &mut |tree| {
             if kind(tree) != "YulAssignment" {
                 return;
             }
-            let names = tree["variableNames"]
-                .as_array()
-                .map_or(&[][..], Vec::as_slice);
+            let names = tree["variableNames"].as_array().unwrap_or_default();
             for name in names {
                 if let Some(variable) = declaration(&references, name) {
                     let value = match names {
@@ -145,7 +140,7 @@ impl<'a> Functions<'a> {
         index: &Index<'a>,
         linearized: &[Node<'a>],
         caller: Node<'a>,
-        tree: &'a Value,
+        tree: &'a Tree,
     ) {
         if let Some((target, arguments)) = called(index, linearized, tree) {
             let calls = self.callers.entry(id(target.tree)).or_default();
@@ -161,8 +156,8 @@ impl<'a> Functions<'a> {
 pub(crate) fn called<'a>(
     index: &Index<'a>,
     linearized: &[Node<'a>],
-    call: &'a Value,
-) -> Option<(Node<'a>, Vec<&'a Value>)> {
+    call: &'a Tree,
+) -> Option<(Node<'a>, Vec<&'a Tree>)> {
     let callee = &call["expression"];
     let target = index.get(callee["referencedDeclaration"].as_i64()?)?;
     if kind(target.tree) != "FunctionDefinition" {
@@ -186,25 +181,25 @@ pub(crate) fn called<'a>(
 }
 
 /// The parameters of a function.
-pub(crate) fn parameters(function: &Value) -> &[Value] {
+pub(crate) fn parameters(function: &Tree) -> &[Tree] {
     let list = function["parameters"]["parameters"].as_array();
-    list.map_or(&[], Vec::as_slice)
+    list.unwrap_or_default()
 }
 
 /// Solidity declarations that an assembly block refers to, by the place of the reference.
-pub(crate) fn references(block: &Value) -> HashMap<&str, i64> {
+pub(crate) fn references(block: &Tree) -> HashMap<&str, i64> {
     let list = block["externalReferences"].as_array().into_iter().flatten();
     list.filter_map(|one| Some((one["src"].as_str()?, one["declaration"].as_i64()?)))
         .collect()
 }
 
 /// The Solidity declaration behind an identifier of an assembly block.
-pub(crate) fn declaration(references: &HashMap<&str, i64>, identifier: &Value) -> Option<i64> {
+pub(crate) fn declaration(references: &HashMap<&str, i64>, identifier: &Tree) -> Option<i64> {
     references.get(identifier["src"].as_str()?).copied()
 }
 
 /// Assignments that run whenever the function does: those not inside a branch or a loop.
-fn unconditional(function: &Value) -> HashSet<usize> {
+fn unconditional(function: &Tree) -> HashSet<usize> {
     let mut found = HashSet::new();
     let mut blocks = vec![&function["body"]["statements"]];
     while let Some(block) = blocks.pop() {
@@ -226,6 +221,6 @@ fn unconditional(function: &Value) -> HashSet<usize> {
 }
 
 /// Tells nodes of one tree apart.
-fn address(tree: &Value) -> usize {
+fn address(tree: &Tree) -> usize {
     std::ptr::from_ref(tree) as usize
 }

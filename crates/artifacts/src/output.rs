@@ -4,7 +4,7 @@ use crate::{ArtifactError, Code, Need, bytecode, compile::not_found, join, place
 use alloy_json_abi::JsonAbi;
 use cutover_types::{
     StorageLayout,
-    source::{Index, Node, Sources},
+    source::{Index, Node, Sources, Tree, kind},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,10 +51,10 @@ pub(crate) fn take(tree: &mut Value, path: &[&str]) -> Value {
 }
 
 /// The units a unit imports itself.
-pub(crate) fn imports(ast: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn imports(ast: &Tree) -> impl Iterator<Item = &str> {
     let nodes = ast["nodes"].as_array().into_iter().flatten();
     nodes
-        .filter(|node| node["nodeType"] == "ImportDirective")
+        .filter(|node| kind(node) == "ImportDirective")
         .filter_map(|node| node["absolutePath"].as_str())
 }
 

@@ -5,9 +5,8 @@ use crate::{evaluate::Evaluator, functions::Functions, join};
 use alloy_primitives::U256;
 use cutover_types::{
     StorageItem, StorageLayout, TypeInfo,
-    source::{Index, Node, kind},
+    source::{Index, Node, Tree, kind},
 };
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Types nested deeper than this are refused.
@@ -44,7 +43,7 @@ fn base_slot(index: &Index<'_>, linearized: &[Node<'_>]) -> Result<U256, String>
 }
 
 /// Names of an enum's values.
-pub(crate) fn names(definition: &Value) -> Vec<String> {
+pub(crate) fn names(definition: &Tree) -> Vec<String> {
     let members = definition["members"].as_array().into_iter().flatten();
     members
         .filter_map(|member| member["name"].as_str().map(str::to_owned))
@@ -129,7 +128,7 @@ impl<'a, 'i> Placer<'a, 'i> {
         }
     }
 
-    fn sized(&mut self, name: &Value, depth: usize) -> Result<Sized, String> {
+    fn sized(&mut self, name: &Tree, depth: usize) -> Result<Sized, String> {
         if depth > MAX_DEPTH {
             return Err("its type is nested too deep".to_owned());
         }
@@ -169,7 +168,7 @@ impl<'a, 'i> Placer<'a, 'i> {
         }
     }
 
-    fn elementary(&mut self, name: &Value) -> Result<Sized, String> {
+    fn elementary(&mut self, name: &Tree) -> Result<Sized, String> {
         let id = identifier(name);
         if id.starts_with("t_string") || id.starts_with("t_bytes_") {
             let (id, label) = if id.starts_with("t_string") {
@@ -195,7 +194,7 @@ impl<'a, 'i> Placer<'a, 'i> {
         Ok(self.inplace(id.to_owned(), info("inplace", label(name), bytes), bytes))
     }
 
-    fn user_defined(&mut self, name: &Value, depth: usize) -> Result<Sized, String> {
+    fn user_defined(&mut self, name: &Tree, depth: usize) -> Result<Sized, String> {
         let id = name["referencedDeclaration"]
             .as_i64()
             .or_else(|| name["pathNode"]["referencedDeclaration"].as_i64());
@@ -260,7 +259,7 @@ impl<'a, 'i> Placer<'a, 'i> {
         Ok(self.whole(id, info, bytes))
     }
 
-    fn array(&mut self, name: &Value, depth: usize) -> Result<Sized, String> {
+    fn array(&mut self, name: &Tree, depth: usize) -> Result<Sized, String> {
         let base = self.sized(&name["baseType"], depth + 1)?;
         let id = identifier(name);
         let length = id
@@ -316,13 +315,13 @@ pub(crate) fn members<'a>(node: &Node<'a>) -> Vec<Node<'a>> {
     list.map(|tree| Node { tree, ..*node }).collect()
 }
 
-fn identifier(name: &Value) -> &str {
+fn identifier(name: &Tree) -> &str {
     name["typeDescriptions"]["typeIdentifier"]
         .as_str()
         .unwrap_or_default()
 }
 
-fn label(name: &Value) -> String {
+fn label(name: &Tree) -> String {
     let text = name["typeDescriptions"]["typeString"].as_str();
     text.unwrap_or_default()
         .replace(" storage ref", "")

@@ -8,9 +8,8 @@ use crate::{
 use alloy_primitives::B256;
 use cutover_types::{
     layout::SlotUse,
-    source::{Index, Node, kind, visit},
+    source::{Index, Node, Tree, kind, visit},
 };
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Root slots of one declaration; `None` is one that could not be read.
@@ -52,7 +51,7 @@ impl Uses {
         index: &Index<'a>,
         evaluator: &mut Evaluator<'a, '_>,
         function: Node<'a>,
-        block: &'a Value,
+        block: &'a Tree,
     ) {
         let references = references(block);
         visit(&block["AST"], &mut |tree| match kind(tree) {
@@ -86,16 +85,15 @@ impl Uses {
         index: &Index<'a>,
         evaluator: &mut Evaluator<'a, '_>,
         function: Node<'a>,
-        block: &'a Value,
+        block: &'a Tree,
     ) {
         let text = block["operations"].as_str().unwrap_or_default();
         let named: HashMap<&str, i64> = block["externalReferences"]
             .as_array()
             .into_iter()
             .flatten()
-            .filter_map(Value::as_object)
-            .flatten()
-            .filter_map(|(name, of)| Some((name.as_str(), of["declaration"].as_i64()?)))
+            .flat_map(Tree::fields)
+            .filter_map(|(name, of)| Some((name, of["declaration"].as_i64()?)))
             .collect();
         for (call, written) in [("sload(", false), ("sstore(", true)] {
             for (_, rest) in text
@@ -115,7 +113,7 @@ impl Uses {
         &mut self,
         index: &Index<'_>,
         function: Node<'_>,
-        tree: &Value,
+        tree: &Tree,
         pointer: i64,
         roots: Roots,
     ) {
@@ -143,7 +141,7 @@ impl Uses {
         &mut self,
         index: &Index<'_>,
         function: Node<'_>,
-        tree: &Value,
+        tree: &Tree,
         roots: Roots,
         written: bool,
         kind: Option<String>,
@@ -162,7 +160,7 @@ impl Uses {
 }
 
 /// Whether a slot is worked out from a variable's: an element of an array, a value of a mapping.
-fn inside_a_variable(value: &Value) -> bool {
+fn inside_a_variable(value: &Tree) -> bool {
     let mut found = false;
     visit(value, &mut |tree| {
         let name = tree["name"].as_str().unwrap_or_default();
@@ -184,7 +182,7 @@ pub(crate) fn owner(index: &Index<'_>, node: &Node<'_>) -> String {
 }
 
 /// The declarations behind `x.slot := …`, before solc 0.7 `x_slot := …`.
-fn placed(assignment: &Value, references: &HashMap<&str, i64>) -> Vec<i64> {
+fn placed(assignment: &Tree, references: &HashMap<&str, i64>) -> Vec<i64> {
     let names = assignment["variableNames"].as_array().into_iter().flatten();
     names
         .filter(|name| {
@@ -199,7 +197,7 @@ fn placed(assignment: &Value, references: &HashMap<&str, i64>) -> Vec<i64> {
 fn word(index: &Index<'_>, definition: &Node<'_>) -> Option<String> {
     let library = index.get(definition.contract?)?.tree["name"].as_str()?;
     let members = definition.tree["members"].as_array()?;
-    match members.as_slice() {
+    match members {
         [one] if library.starts_with("StorageSlot") && one["name"] == "value" => {
             let name = one["typeDescriptions"]["typeString"].as_str();
             name.map(str::to_owned)

@@ -14,9 +14,8 @@ use crate::{Options, Side, rules::Rule, spans};
 use cutover_types::{
     Finding,
     check::Role,
-    source::{Index, Node, allows},
+    source::{Index, Node, Tree, allows},
 };
-use serde_json::Value;
 
 /// What the safety rules say.
 #[derive(Debug, Default)]
@@ -98,7 +97,7 @@ impl<'a> Subject<'a> {
     }
 
     /// A finding about `tree`, inside or equal to `node`.
-    fn finding(&self, rule: &Rule, node: &Node<'a>, tree: &Value, message: String) -> Finding {
+    fn finding(&self, rule: &Rule, node: &Node<'a>, tree: &Tree, message: String) -> Finding {
         let owner = self.owner(node).unwrap_or(*node);
         let label = match node.tree["name"].as_str() {
             Some("") | None => node.tree["kind"].as_str().map(str::to_owned),
@@ -133,10 +132,10 @@ fn members<'a>(contract: &Node<'a>, kind: &str) -> Vec<Node<'a>> {
         .collect()
 }
 
-fn tree_id(tree: &Value) -> Option<i64> {
+fn tree_id(tree: &Tree) -> Option<i64> {
     tree["id"].as_i64()
 }
 
-fn name(tree: &Value) -> &str {
+fn name(tree: &Tree) -> &str {
     tree["name"].as_str().unwrap_or_default()
 }

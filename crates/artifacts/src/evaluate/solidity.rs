@@ -8,27 +8,21 @@ use crate::{
 use alloy_primitives::{U256, hex, keccak256};
 use cutover_types::{
     layout::erc7201,
-    source::{Node, id, kind},
+    source::{Node, Tree, id, kind},
 };
-use serde_json::Value;
 
 /// A hashed text longer than this names no slot.
 const MAX_BYTES: usize = 4096;
 
 impl<'a> Evaluator<'a, '_> {
-    pub(super) fn word(&mut self, tree: &'a Value, frame: usize, depth: usize) -> Evaluated<U256> {
+    pub(super) fn word(&mut self, tree: &'a Tree, frame: usize, depth: usize) -> Evaluated<U256> {
         match self.datum(tree, frame, depth)? {
             Datum::Word(word) => Ok(word),
             Datum::Bytes(_) => Err(Stop::Unknown),
         }
     }
 
-    pub(super) fn datum(
-        &mut self,
-        tree: &'a Value,
-        frame: usize,
-        depth: usize,
-    ) -> Evaluated<Datum> {
+    pub(super) fn datum(&mut self, tree: &'a Tree, frame: usize, depth: usize) -> Evaluated<Datum> {
         self.step(depth)?;
         let identifier = tree["typeDescriptions"]["typeIdentifier"].as_str();
         if let Some(word) = identifier.and_then(rational) {
@@ -46,7 +40,7 @@ impl<'a> Evaluator<'a, '_> {
                 self.variable(id, frame, depth + 1)
             }
             "TupleExpression" if tree["isInlineArray"] != true => {
-                match tree["components"].as_array().map(Vec::as_slice) {
+                match tree["components"].as_array() {
                     Some([one]) => self.datum(one, frame, depth + 1),
                     _ => Err(Stop::Unknown),
                 }
@@ -66,7 +60,7 @@ impl<'a> Evaluator<'a, '_> {
         }
     }
 
-    fn binary(&mut self, tree: &'a Value, frame: usize, depth: usize) -> Evaluated<Datum> {
+    fn binary(&mut self, tree: &'a Tree, frame: usize, depth: usize) -> Evaluated<Datum> {
         let operator = tree["operator"].as_str().unwrap_or_default();
         let result = type_of(tree).ok_or(Stop::Unknown)?;
         let mut sides = [U256::ZERO; 2];
@@ -85,9 +79,9 @@ impl<'a> Evaluator<'a, '_> {
         word.map(Datum::Word).ok_or(Stop::Unknown)
     }
 
-    fn call(&mut self, tree: &'a Value, frame: usize, depth: usize) -> Evaluated<Datum> {
+    fn call(&mut self, tree: &'a Tree, frame: usize, depth: usize) -> Evaluated<Datum> {
         let callee = &tree["expression"];
-        let arguments = tree["arguments"].as_array().map_or(&[][..], Vec::as_slice);
+        let arguments = tree["arguments"].as_array().unwrap_or_default();
         if tree["kind"] == "typeConversion" {
             let argument = arguments.first().ok_or(Stop::Unknown)?;
             let datum = self.datum(argument, frame, depth + 1)?;
@@ -139,7 +133,7 @@ impl<'a> Evaluator<'a, '_> {
     fn returned(
         &mut self,
         function: Node<'a>,
-        arguments: Vec<&'a Value>,
+        arguments: Vec<&'a Tree>,
         frame: usize,
         depth: usize,
     ) -> Evaluated<Datum> {
@@ -155,7 +149,7 @@ impl<'a> Evaluator<'a, '_> {
             return Ok(Datum::Word(U256::from_be_bytes(erc7201(&bytes).0)));
         }
         let results = function.tree["returnParameters"]["parameters"].as_array();
-        let [result] = results.map_or(&[][..], Vec::as_slice) else {
+        let [result] = results.unwrap_or_default() else {
             return Err(Stop::Unknown);
         };
         let last = function.tree["body"]["statements"]
@@ -179,7 +173,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// `abi.encodePacked` of one value, which is also what `keccak256` takes.
-    fn packed(&mut self, tree: &'a Value, frame: usize, depth: usize) -> Evaluated<Vec<u8>> {
+    fn packed(&mut self, tree: &'a Tree, frame: usize, depth: usize) -> Evaluated<Vec<u8>> {
         let word = match self.datum(tree, frame, depth + 1)? {
             Datum::Bytes(bytes) => return Ok(bytes),
             Datum::Word(word) => word.to_be_bytes::<32>(),
@@ -192,7 +186,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// `abi.encode`: words, then the data of what has no fixed size.
-    fn encoded(&mut self, list: &'a [Value], frame: usize, depth: usize) -> Evaluated<Datum> {
+    fn encoded(&mut self, list: &'a [Tree], frame: usize, depth: usize) -> Evaluated<Datum> {
         let mut head = Vec::new();
         let mut tail = Vec::new();
         for argument in list {
@@ -221,7 +215,7 @@ fn bounded(bytes: &[u8]) -> Evaluated<()> {
     Ok(())
 }
 
-fn literal(tree: &Value) -> Option<Datum> {
+fn literal(tree: &Tree) -> Option<Datum> {
     match tree["kind"].as_str()? {
         "number" => Some(Datum::Word(number(tree["value"].as_str()?)?)),
         "string" | "hexString" | "unicodeString" => {
@@ -234,7 +228,7 @@ fn literal(tree: &Value) -> Option<Datum> {
 }
 
 /// `type(uint256).max` and its like.
-fn limit(tree: &Value) -> Option<U256> {
+fn limit(tree: &Tree) -> Option<U256> {
     let of = &tree["expression"];
     if tree["memberName"] != "max" || of["expression"]["name"] != "type" {
         return None;
@@ -246,7 +240,7 @@ fn limit(tree: &Value) -> Option<U256> {
 }
 
 /// What `wrap` takes: `function (bytes32) pure returns (Slot)`.
-fn wrapped(callee: &Value) -> Option<Type> {
+fn wrapped(callee: &Tree) -> Option<Type> {
     let (_, rest) = type_name(callee).split_once('(')?;
     Type::read(rest.split_once(')')?.0)
 }

@@ -9,7 +9,7 @@ use crate::{
 use alloy_primitives::{B256, U256, keccak256};
 use cutover_types::{
     layout::erc7201,
-    source::{SourceUnit, Sources, kind},
+    source::{SourceUnit, Sources, Tree, id, kind},
 };
 use serde_json::{Value, json};
 
@@ -77,10 +77,10 @@ fn constants_have_the_values_solidity_gives_them() {
         let found = declared.iter().find(|node| node["name"] == name).unwrap();
         assert_eq!(kind(found), "VariableDeclaration");
         let named = json!({
-            "nodeType": "Identifier", "referencedDeclaration": found["id"],
-            "typeDescriptions": found["typeDescriptions"],
+            "nodeType": "Identifier", "referencedDeclaration": id(found),
+            "typeDescriptions": { "typeString": found["typeDescriptions"]["typeString"].as_str() },
         });
-        let named: &Value = Box::leak(Box::new(named));
+        let named: &Tree = Box::leak(Box::new(named.into()));
         assert_eq!(evaluator.constant(named), Some(value), "{name}");
     }
 }
@@ -117,11 +117,11 @@ fn first(constants: Vec<Value>) -> Option<U256> {
     let sources = Sources {
         units: [("T.sol".to_owned(), unit.into())].into(),
     };
-    let hash = json!({
+    let hash = Tree::from(json!({
         "nodeType": "FunctionCall", "kind": "functionCall", "arguments": [name(0)],
         "expression": { "nodeType": "Identifier", "name": "keccak256" },
         "typeDescriptions": { "typeString": "bytes32" },
-    });
+    }));
     let index = sources.index();
     Evaluator::new(&index, &[], &Functions::default()).constant(&hash)
 }

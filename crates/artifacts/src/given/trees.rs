@@ -3,7 +3,8 @@
 use super::folder::{Search, listed};
 use crate::files;
 use alloy_primitives::{B256, keccak256};
-use cutover_types::source::{SourceUnit, Sources};
+use cutover_types::source::{SourceUnit, Sources, Tree};
+use serde::Deserialize;
 use serde_json::Value;
 use std::{
     cell::OnceCell,
@@ -27,7 +28,7 @@ pub(super) fn collect(
     let mut sources = Sources::default();
     let mut queue = Vec::new();
     if json["ast"]["nodeType"].is_string() {
-        queue.push(json["ast"].clone());
+        queue.push(Tree::from(json["ast"].clone()));
     }
     let shelf = Shelf::new(path, json["sourcePath"].is_string());
     while let Some(ast) = queue.pop() {
@@ -84,7 +85,7 @@ impl Shelf {
     }
 
     /// The tree of `unit`, of the same compilation only.
-    fn tree(&self, unit: &str, id: i64) -> Option<Value> {
+    fn tree(&self, unit: &str, id: i64) -> Option<Tree> {
         let folder = self.folder.as_ref()?;
         if self.flat {
             let units = self.units.get_or_init(|| by_unit(folder));
@@ -96,19 +97,25 @@ impl Shelf {
     }
 }
 
-fn tree(path: &Path, unit: &str, id: i64) -> Option<Value> {
-    let mut json = files::json(path, "a contract artifact").ok()?;
-    let same = json["ast"]["absolutePath"] == unit && json["ast"]["id"].as_i64() == Some(id);
-    same.then(|| json["ast"].take())
+/// What is wanted of the artifacts beside the one that was named.
+#[derive(Deserialize)]
+struct Beside {
+    #[serde(default)]
+    ast: Tree,
+}
+
+fn tree(path: &Path, unit: &str, id: i64) -> Option<Tree> {
+    let Beside { ast } = files::parsed(path, "a contract artifact").ok()?;
+    (ast["absolutePath"] == unit && ast["id"].as_i64() == Some(id)).then_some(ast)
 }
 
 fn by_unit(folder: &Path) -> HashMap<String, PathBuf> {
     let mut units = HashMap::new();
     for path in listed(folder).into_iter().take(MAX_UNITS) {
-        let Ok(json) = files::json(&path, "a contract artifact") else {
+        let Ok(Beside { ast }) = files::parsed(&path, "a contract artifact") else {
             continue;
         };
-        if let Some(unit) = json["ast"]["absolutePath"].as_str() {
+        if let Some(unit) = ast["absolutePath"].as_str() {
             units.insert(unit.to_owned(), path);
         }
     }

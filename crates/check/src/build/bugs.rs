@@ -7,10 +7,9 @@ use crate::{Side, rules};
 use alloy_primitives::U256;
 use cutover_types::{
     Finding, Severity,
-    source::{Index, Node, kind, reachable, visit},
+    source::{Index, Node, Tree, kind, reachable, visit},
 };
 use semver::Version;
-use serde_json::Value;
 
 /// A known bug.
 struct Bug {
@@ -27,7 +26,7 @@ struct Bug {
 /// What triggers a bug.
 struct Trigger {
     unit: String,
-    tree: Value,
+    tree: Tree,
     certain: bool,
 }
 
@@ -83,7 +82,7 @@ fn known() -> [Bug; 8] {
                 code.assembly(|block, called| {
                     let alone = block["externalReferences"]
                         .as_array()
-                        .is_some_and(Vec::is_empty);
+                        .is_some_and(<[_]>::is_empty);
                     alone && called.iter().any(|f| f == "mstore" || f == "mstore8")
                 })
             },
@@ -181,7 +180,7 @@ pub(super) fn look(green: &Side<'_>, findings: &mut Vec<Finding>) {
 
 impl Code<'_, '_> {
     /// The first node of the code that is wanted.
-    fn find(&self, mut wanted: impl FnMut(&Value) -> bool) -> Option<Trigger> {
+    fn find(&self, mut wanted: impl FnMut(&Tree) -> bool) -> Option<Trigger> {
         let mut found = None;
         for function in self.functions {
             visit(function.tree, &mut |tree| {
@@ -198,7 +197,7 @@ impl Code<'_, '_> {
     }
 
     /// The first assembly block that is wanted, given the names of what it calls.
-    fn assembly(&self, wanted: fn(&Value, &[String]) -> bool) -> Option<Trigger> {
+    fn assembly(&self, wanted: fn(&Tree, &[String]) -> bool) -> Option<Trigger> {
         self.find(|tree| {
             if kind(tree) != "InlineAssembly" {
                 return false;
@@ -217,7 +216,7 @@ impl Code<'_, '_> {
 
     /// The first storage array of a wanted type that grows without a value.
     fn pushed(&self, wanted: fn(&str) -> bool) -> Option<Trigger> {
-        let array = |tree: &Value, member: &str| {
+        let array = |tree: &Tree, member: &str| {
             tree["memberName"] == member
                 && tree["expression"]["typeDescriptions"]["typeString"]
                     .as_str()
@@ -225,7 +224,7 @@ impl Code<'_, '_> {
         };
         self.find(|tree| match kind(tree) {
             "FunctionCall" => {
-                tree["arguments"].as_array().is_some_and(Vec::is_empty)
+                tree["arguments"].as_array().is_some_and(<[_]>::is_empty)
                     && array(&tree["expression"], "push")
             }
             // Before solc 0.6.
@@ -236,7 +235,7 @@ impl Code<'_, '_> {
     }
 
     /// The state variable an expression is, or is a part of.
-    fn variable(&self, tree: &Value) -> Option<&Value> {
+    fn variable(&self, tree: &Tree) -> Option<&Tree> {
         let mut tree = tree;
         // Bounded by the depth the tree was parsed with.
         loop {
@@ -254,7 +253,7 @@ impl Code<'_, '_> {
 }
 
 fn transient_delete(code: &Code<'_, '_>) -> Option<Trigger> {
-    let deleted = |tree: &Value, transient: bool| {
+    let deleted = |tree: &Tree, transient: bool| {
         let target = &tree["subExpression"];
         let clears = kind(tree) == "UnaryOperation" && tree["operator"] == "delete";
         let variable = code.variable(target).filter(|_| clears)?;
@@ -289,7 +288,7 @@ fn storage_end(code: &Code<'_, '_>) -> Option<Trigger> {
     });
     there.then(|| Trigger {
         unit: String::new(),
-        tree: Value::Null,
+        tree: Tree::default(),
         certain: false,
     })
 }
@@ -302,7 +301,7 @@ fn user_type(code: &Code<'_, '_>) -> Option<Trigger> {
         .any(|id| id.starts_with("t_userDefinedValueType"));
     used.then(|| Trigger {
         unit: String::new(),
-        tree: Value::Null,
+        tree: Tree::default(),
         certain: false,
     })
 }
@@ -324,7 +323,7 @@ fn short_elements(array: &str) -> bool {
 }
 
 fn signed_copy(code: &Code<'_, '_>) -> Option<Trigger> {
-    let element = |tree: &Value| {
+    let element = |tree: &Tree| {
         let text = tree["typeDescriptions"]["typeString"].as_str()?;
         let (element, rest) = text.split_once('[')?;
         Some((element.to_owned(), rest.contains("] storage")))

@@ -5,10 +5,9 @@ use crate::rules;
 use alloy_primitives::{U256, hex, keccak256};
 use cutover_types::{
     Finding, Severity,
-    source::{Node, kind},
+    source::{Node, Tree, kind},
     text::terminal,
 };
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Expressions nested deeper than this are compared as text.
@@ -125,7 +124,7 @@ enum Known {
     Bool(bool),
 }
 
-fn value(contract: &Contract<'_>, tree: &Value, depth: usize) -> Option<Known> {
+fn value(contract: &Contract<'_>, tree: &Tree, depth: usize) -> Option<Known> {
     if depth > MAX_DEPTH {
         return None;
     }
@@ -157,7 +156,7 @@ fn value(contract: &Contract<'_>, tree: &Value, depth: usize) -> Option<Known> {
             }
             _ => Some(Known::Bytes(hex::decode(tree["hexValue"].as_str()?).ok()?)),
         },
-        "TupleExpression" => match tree["components"].as_array()?.as_slice() {
+        "TupleExpression" => match tree["components"].as_array()? {
             [one] => value(contract, one, depth + 1),
             _ => None,
         },
@@ -171,7 +170,7 @@ fn value(contract: &Contract<'_>, tree: &Value, depth: usize) -> Option<Known> {
             value(contract, &target.tree["value"], depth + 1)
         }
         "FunctionCall" => {
-            let argument = match tree["arguments"].as_array()?.as_slice() {
+            let argument = match tree["arguments"].as_array()? {
                 [one] => one,
                 _ => return None,
             };
@@ -208,7 +207,7 @@ fn value(contract: &Contract<'_>, tree: &Value, depth: usize) -> Option<Known> {
 }
 
 /// The expression as it is written, blanks aside.
-fn text(contract: &Contract<'_>, at: &Node<'_>, tree: &Value) -> Option<String> {
+fn text(contract: &Contract<'_>, at: &Node<'_>, tree: &Tree) -> Option<String> {
     let source = contract.side.sources?.units.get(at.unit)?.text.as_ref()?;
     let mut numbers = tree["src"].as_str()?.split(':').map(str::parse::<usize>);
     let (start, length) = (numbers.next()?.ok()?, numbers.next()?.ok()?);

@@ -4,10 +4,9 @@ use super::{Contract, Outcome};
 use crate::rules;
 use alloy_primitives::{Selector, U256, hex, keccak256};
 use cutover_types::{
-    source::{Node, dispatch, is_interface, kind},
+    source::{Node, Tree, dispatch, is_interface, kind},
     text::terminal,
 };
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Expressions and calls nested deeper than this are not followed.
@@ -95,7 +94,7 @@ impl<'a> Reader<'_, 'a> {
         for statement in first {
             let body = &statement["trueBody"];
             let body = match body["statements"].as_array() {
-                Some(block) => match block.as_slice() {
+                Some(block) => match block {
                     [one] => one,
                     _ => return None,
                 },
@@ -126,12 +125,12 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// The ids for which a boolean expression is true.
-    fn answers(&self, tree: &Value, scope: &Scope<'_, 'a>, depth: usize) -> Option<Ids> {
+    fn answers(&self, tree: &Tree, scope: &Scope<'_, 'a>, depth: usize) -> Option<Ids> {
         if depth > MAX_DEPTH {
             return None;
         }
         match kind(tree) {
-            "TupleExpression" => match tree["components"].as_array()?.as_slice() {
+            "TupleExpression" => match tree["components"].as_array()? {
                 [one] => self.answers(one, scope, depth + 1),
                 _ => None,
             },
@@ -159,7 +158,7 @@ impl<'a> Reader<'_, 'a> {
             }
             "FunctionCall" => {
                 let arguments = tree["arguments"].as_array()?;
-                if !matches!(arguments.as_slice(), [one] if scope.is_parameter(one)) {
+                if !matches!(arguments, [one] if scope.is_parameter(one)) {
                     return None;
                 }
                 let callee = &tree["expression"];
@@ -197,12 +196,12 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// The value of an expression of type `bytes4`.
-    fn id(&self, tree: &Value, depth: usize) -> Option<Selector> {
+    fn id(&self, tree: &Tree, depth: usize) -> Option<Selector> {
         if depth > MAX_DEPTH {
             return None;
         }
         match kind(tree) {
-            "TupleExpression" => match tree["components"].as_array()?.as_slice() {
+            "TupleExpression" => match tree["components"].as_array()? {
                 [one] => self.id(one, depth + 1),
                 _ => None,
             },
@@ -252,7 +251,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// `type(I).interfaceId`: the selectors I itself declares, not those it inherits.
-    fn interface(&self, tree: &Value) -> Option<(Selector, Node<'a>)> {
+    fn interface(&self, tree: &Tree) -> Option<(Selector, Node<'a>)> {
         let named = &tree["expression"]["arguments"][0]["referencedDeclaration"];
         let declared = self.contract.index.get(named.as_i64()?)?;
         if !is_interface(declared.tree) {
@@ -267,7 +266,7 @@ impl<'a> Reader<'_, 'a> {
         Some((id, declared))
     }
 
-    fn name(&self, tree: &Value) -> String {
+    fn name(&self, tree: &Tree) -> String {
         let named = match tree["memberName"].as_str() {
             Some("interfaceId") => self.interface(tree).map(|(_, node)| node.tree),
             _ => None,
@@ -283,12 +282,12 @@ struct Scope<'f, 'a> {
 }
 
 impl Scope<'_, '_> {
-    fn is_parameter(&self, tree: &Value) -> bool {
+    fn is_parameter(&self, tree: &Tree) -> bool {
         kind(tree) == "Identifier" && tree["referencedDeclaration"].as_i64() == Some(self.parameter)
     }
 }
 
-fn selector(function: &Value) -> Option<Selector> {
+fn selector(function: &Tree) -> Option<Selector> {
     let bytes = hex::decode(function["functionSelector"].as_str()?).ok()?;
     Some(Selector::from(<[u8; 4]>::try_from(bytes).ok()?))
 }

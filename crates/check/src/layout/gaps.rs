@@ -2,9 +2,8 @@
 
 use cutover_types::{
     StorageItem, StorageLayout, TypeInfo,
-    source::{Sources, id, kind, visit},
+    source::{Sources, Tree, id, kind, visit},
 };
-use serde_json::Value;
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, HashSet},
@@ -171,7 +170,7 @@ fn words(label: &str) -> Vec<String> {
 }
 
 /// The last state variable of a contract, when it is private.
-fn last(contract: &Value) -> Option<i64> {
+fn last(contract: &Tree) -> Option<i64> {
     let nodes = contract["nodes"].as_array()?;
     let variable = nodes.iter().rev().find(|node| {
         kind(node) == "VariableDeclaration"
@@ -181,16 +180,12 @@ fn last(contract: &Value) -> Option<i64> {
     (variable["visibility"] == "private").then(|| id(variable))
 }
 
-fn assembly(tree: &Value) -> Vec<i64> {
+fn assembly(tree: &Tree) -> Vec<i64> {
     let mut found = Vec::new();
     for reference in tree["externalReferences"].as_array().into_iter().flatten() {
         found.extend(reference["declaration"].as_i64());
         // Before solc 0.6 the reference is wrapped in its name.
-        for inner in reference
-            .as_object()
-            .into_iter()
-            .flat_map(|map| map.values())
-        {
+        for (_, inner) in reference.fields() {
             found.extend(inner["declaration"].as_i64());
         }
     }

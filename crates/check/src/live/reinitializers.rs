@@ -1,8 +1,7 @@
 //! The initializers of a contract, and the versions they lead to.
 
 use crate::Side;
-use cutover_types::source::{Index, Node};
-use serde_json::Value;
+use cutover_types::source::{Index, Node, Tree};
 use std::collections::BTreeMap;
 
 /// A function that initializes.
@@ -41,7 +40,7 @@ pub(super) fn of(side: &Side<'_>) -> Option<BTreeMap<String, Initializer>> {
     Some(found)
 }
 
-fn initializer(index: &Index<'_>, function: &Value) -> Option<Initializer> {
+fn initializer(index: &Index<'_>, function: &Tree) -> Option<Initializer> {
     function["modifiers"]
         .as_array()?
         .iter()
@@ -59,7 +58,7 @@ fn initializer(index: &Index<'_>, function: &Value) -> Option<Initializer> {
 }
 
 /// A literal, a conversion of one, or a constant.
-fn number(index: &Index<'_>, tree: &Value, depth: usize) -> Option<u64> {
+fn number(index: &Index<'_>, tree: &Tree, depth: usize) -> Option<u64> {
     if depth > 8 {
         return None;
     }

@@ -2,14 +2,13 @@
 
 use super::Subject;
 use alloy_primitives::{U256, keccak256};
-use cutover_types::source::{Node, kind, target};
-use serde_json::Value;
+use cutover_types::source::{Node, Tree, kind, target};
 
 /// Longest way a constant is followed.
 const MAX_STEPS: usize = 12;
 
 /// The value of an expression inside a definition, when it is a constant.
-pub(super) fn value<'a>(subject: &Subject<'a>, inside: Node<'a>, tree: &'a Value) -> Option<U256> {
+pub(super) fn value<'a>(subject: &Subject<'a>, inside: Node<'a>, tree: &'a Tree) -> Option<U256> {
     follow(subject, inside, tree, MAX_STEPS)
 }
 
@@ -23,7 +22,7 @@ fn value_of_only_return<'a>(
     function: Node<'a>,
     steps: usize,
 ) -> Option<U256> {
-    match function.tree["body"]["statements"].as_array()?.as_slice() {
+    match function.tree["body"]["statements"].as_array()? {
         [only] if kind(only) == "Return" => follow(subject, function, &only["expression"], steps),
         _ => None,
     }
@@ -32,7 +31,7 @@ fn value_of_only_return<'a>(
 fn follow<'a>(
     subject: &Subject<'a>,
     inside: Node<'a>,
-    tree: &'a Value,
+    tree: &'a Tree,
     steps: usize,
 ) -> Option<U256> {
     let steps = steps.checked_sub(1)?;

@@ -2,8 +2,7 @@
 
 use super::{Outcome, Subject, members, name};
 use crate::rules;
-use cutover_types::source::{Node, is_constructor, kind};
-use serde_json::Value;
+use cutover_types::source::{Node, Tree, is_constructor, kind};
 
 pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
     for contract in subject.linearized {
@@ -18,7 +17,7 @@ pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
 
 fn constructor(subject: &Subject<'_>, function: &Node<'_>, outcome: &mut Outcome) {
     let tree = function.tree;
-    let statements = tree["body"]["statements"].as_array().map_or(0, Vec::len);
+    let statements = tree["body"]["statements"].as_array().map_or(0, <[_]>::len);
     let modified = tree["modifiers"]
         .as_array()
         .into_iter()
@@ -39,7 +38,7 @@ fn constructor(subject: &Subject<'_>, function: &Node<'_>, outcome: &mut Outcome
 }
 
 /// A modifier, not the arguments of a base constructor.
-fn is_modifier(subject: &Subject<'_>, invocation: &Value) -> bool {
+fn is_modifier(subject: &Subject<'_>, invocation: &Tree) -> bool {
     match invocation["kind"].as_str() {
         Some(kind) => kind == "modifierInvocation",
         None => invocation["modifierName"]["referencedDeclaration"]

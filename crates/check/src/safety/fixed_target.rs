@@ -2,8 +2,7 @@
 //! immutable, a literal, also handed on through local variables and parameters.
 
 use super::{Subject, name, opcodes::Operation};
-use cutover_types::source::{Node, Reached, id, kind, target, visit};
-use serde_json::Value;
+use cutover_types::source::{Node, Reached, Tree, id, kind, target, visit};
 use std::collections::HashMap;
 
 /// Longest way an expression is followed.
@@ -15,7 +14,7 @@ const MAX_SITES: usize = 64;
 pub(super) struct Targets<'s, 'a> {
     subject: &'s Subject<'a>,
     /// Where each function is named: the function around it, the call, or nothing when it is a value.
-    sites: HashMap<i64, Vec<(Node<'a>, Option<&'a Value>)>>,
+    sites: HashMap<i64, Vec<(Node<'a>, Option<&'a Tree>)>>,
 }
 
 impl<'s, 'a> Targets<'s, 'a> {
@@ -54,11 +53,11 @@ impl<'s, 'a> Targets<'s, 'a> {
         }
     }
 
-    fn expression(&self, inside: Node<'a>, tree: &'a Value, steps: usize) -> Option<String> {
+    fn expression(&self, inside: Node<'a>, tree: &'a Tree, steps: usize) -> Option<String> {
         let steps = steps.checked_sub(1)?;
         match kind(tree) {
             "Literal" => Some(format!("`{}`", tree["value"].as_str()?)),
-            "TupleExpression" => match tree["components"].as_array()?.as_slice() {
+            "TupleExpression" => match tree["components"].as_array()? {
                 [one] => self.expression(inside, one, steps),
                 _ => None,
             },
@@ -68,7 +67,7 @@ impl<'s, 'a> Targets<'s, 'a> {
             "FunctionCall" => {
                 let callee = &tree["expression"];
                 let getter = target(self.subject.index, self.subject.linearized, &inside, callee)?;
-                match getter.tree["body"]["statements"].as_array()?.as_slice() {
+                match getter.tree["body"]["statements"].as_array()? {
                     [only] if kind(only) == "Return" => {
                         self.expression(getter, &only["expression"], steps)
                     }
@@ -106,7 +105,8 @@ impl<'s, 'a> Targets<'s, 'a> {
         }
         let mut value = None;
         visit(inside.tree, &mut |statement| {
-            let declares = |list: &Value| matches!(list.as_array().map(Vec::as_slice), Some([one]) if id(one) == id(tree));
+            let declares =
+                |list: &Tree| matches!(list.as_array(), Some([one]) if id(one) == id(tree));
             if kind(statement) == "VariableDeclarationStatement"
                 && declares(&statement["declarations"])
             {
@@ -160,7 +160,7 @@ impl<'s, 'a> Targets<'s, 'a> {
         told
     }
 
-    fn yul(&self, inside: Node<'a>, block: &'a Value, tree: &'a Value) -> Option<String> {
+    fn yul(&self, inside: Node<'a>, block: &'a Tree, tree: &'a Tree) -> Option<String> {
         match kind(tree) {
             "YulLiteral" => Some(format!("`{}`", tree["value"].as_str()?)),
             "YulFunctionCall" if tree["functionName"]["name"] == "address" => {
@@ -180,7 +180,7 @@ impl<'s, 'a> Targets<'s, 'a> {
 }
 
 /// Whether a function changes a local variable after its declaration.
-fn reassigned(function: &Value, variable: &Value) -> bool {
+fn reassigned(function: &Tree, variable: &Tree) -> bool {
     let mut found = false;
     visit(function, &mut |tree| match kind(tree) {
         "Assignment" => visit(&tree["leftHandSide"], &mut |part| {

@@ -2,9 +2,8 @@
 
 use super::Subject;
 use cutover_types::source::{
-    Node, Reached, id, kind, reachable_from, target, unresolved, visit, visit_while,
+    Node, Reached, Tree, id, kind, reachable_from, target, unresolved, visit, visit_while,
 };
-use serde_json::Value;
 use std::collections::HashSet;
 
 /// What stands between a stranger and the end of a function.
@@ -98,7 +97,7 @@ fn stuck<'a>(subject: &Subject<'a>, function: Node<'a>, levels: usize) -> bool {
 }
 
 /// Whether a statement may leave the function before its end.
-fn leaves(statement: &Value) -> bool {
+fn leaves(statement: &Tree) -> bool {
     let mut found = false;
     visit(statement, &mut |tree| {
         found |= kind(tree) == "Return"
@@ -109,7 +108,7 @@ fn leaves(statement: &Value) -> bool {
 }
 
 /// Whether the caller is named anywhere but in events.
-fn names_caller(tree: &Value) -> bool {
+fn names_caller(tree: &Tree) -> bool {
     let mut found = false;
     visit_while(tree, &mut |node| {
         let assembly = |word: &str| {
@@ -163,7 +162,7 @@ fn looks<'a>(subject: &Subject<'a>, function: &Node<'a>, root: i64) -> bool {
 }
 
 /// Assembly that can stop and reads something that is no argument.
-fn decides(block: &Value) -> bool {
+fn decides(block: &Tree) -> bool {
     let text = block["operations"].as_str().unwrap_or_default();
     let mut stops = has_token(text, "revert") || has_token(text, "jumpi");
     let mut reads = ["caller", "origin", "sload"]
@@ -184,7 +183,7 @@ fn decides(block: &Value) -> bool {
 fn depends<'a>(
     subject: &Subject<'a>,
     inside: &Node<'a>,
-    tree: &'a Value,
+    tree: &'a Tree,
     root: i64,
     seen: &mut HashSet<i64>,
 ) -> bool {

@@ -5,11 +5,10 @@ use crate::rules::{self, Rule};
 use cutover_types::{
     Severity,
     source::{
-        Node, Reached, allows, constructors, id, kind, reachable, reachable_from, unresolved,
+        Node, Reached, Tree, allows, constructors, id, kind, reachable, reachable_from, unresolved,
         visit, visit_while,
     },
 };
-use serde_json::Value;
 use std::collections::HashSet;
 
 /// An operation in the source.
@@ -17,11 +16,11 @@ pub(super) struct Operation<'a> {
     /// Its name.
     pub(super) name: &'static str,
     /// The node.
-    pub(super) tree: &'a Value,
+    pub(super) tree: &'a Tree,
     /// The contract whose code it runs, as an expression; `None` when it has none.
-    pub(super) to: Option<&'a Value>,
+    pub(super) to: Option<&'a Tree>,
     /// The assembly block it is in.
-    pub(super) assembly: Option<&'a Value>,
+    pub(super) assembly: Option<&'a Tree>,
 }
 
 pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
@@ -91,7 +90,7 @@ fn report<'a>(
     targets: &Targets<'_, 'a>,
     function: &Reached<'a>,
     during_construction: bool,
-    told: &mut HashSet<*const Value>,
+    told: &mut HashSet<*const Tree>,
     outcome: &mut Outcome,
 ) {
     if subject.allowed(rule, &function.node) {
@@ -122,7 +121,7 @@ fn report<'a>(
 
 /// Unsafe operations of one rule, or all of them, whatever annotations say; with a rule, those
 /// that no annotation inside the tree allows.
-pub(super) fn operations<'a>(tree: &'a Value, rule: Option<&Rule>) -> Vec<Operation<'a>> {
+pub(super) fn operations<'a>(tree: &'a Tree, rule: Option<&Rule>) -> Vec<Operation<'a>> {
     let mut found = Vec::new();
     visit_while(tree, &mut |node| {
         if rule.is_some_and(|rule| allows(node, rule.id, false)) {
@@ -158,7 +157,7 @@ fn words(rule: &Rule) -> &'static [&'static str] {
     }
 }
 
-fn assembly<'a>(block: &'a Value, found: &mut Vec<Operation<'a>>) {
+fn assembly<'a>(block: &'a Tree, found: &mut Vec<Operation<'a>>) {
     // Before solc 0.6 assembly is text.
     if let Some(text) = block["operations"].as_str() {
         let mut tokens: Vec<_> = text
@@ -195,7 +194,7 @@ fn assembly<'a>(block: &'a Value, found: &mut Vec<Operation<'a>>) {
 }
 
 /// The unsafe operation a node names, if it is one.
-fn opcode(tree: &Value) -> Option<&'static str> {
+fn opcode(tree: &Tree) -> Option<&'static str> {
     let id = tree["typeDescriptions"]["typeIdentifier"].as_str();
     let is = |start: &str| id.is_none_or(|id| id.starts_with(start));
     match (

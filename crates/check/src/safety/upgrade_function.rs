@@ -10,7 +10,7 @@ use super::{
 use crate::{input::Kind, rules};
 use cutover_types::{
     Finding, Severity,
-    source::{Node, Reached, entry_points, kind, reachable, visit},
+    source::{Node, Reached, Tree, entry_points, kind, reachable, visit},
 };
 
 /// Internal functions of OpenZeppelin's and zos's libraries that put another implementation in place.
@@ -90,7 +90,7 @@ fn is_upgrade(function: &Node<'_>) -> bool {
 }
 
 fn is_empty(function: &Node<'_>) -> bool {
-    let none = |list: &serde_json::Value| list.as_array().is_none_or(Vec::is_empty);
+    let none = |list: &Tree| list.as_array().is_none_or(<[_]>::is_empty);
     none(&function.tree["body"]["statements"]) && none(&function.tree["modifiers"])
 }
 

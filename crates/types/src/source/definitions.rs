@@ -2,8 +2,7 @@
 //!
 //! Rules ask for the definitions again and again, and a tree has fifty values for each.
 
-use super::{inner, kind};
-use serde_json::Value;
+use super::Tree;
 
 /// Trees deeper than this are not followed: they come from files.
 const MAX_DEPTH: usize = 512;
@@ -18,14 +17,9 @@ pub(super) struct Definitions {
 #[derive(Debug)]
 struct Step {
     level: usize,
-    to: Place,
+    /// Where in the value above.
+    place: usize,
     definition: Option<Definition>,
-}
-
-#[derive(Debug)]
-enum Place {
-    Field(Box<str>),
-    Item(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,42 +34,32 @@ pub(super) struct Found<'a> {
     /// The contract around it.
     pub(super) owner: Option<i64>,
     pub(super) is_contract: bool,
-    pub(super) tree: &'a Value,
+    pub(super) tree: &'a Tree,
 }
 
 impl Definitions {
     /// Looks for all definitions of a tree.
-    pub(super) fn of(tree: &Value) -> Self {
+    pub(super) fn of(tree: &Tree) -> Self {
         let mut found = Self::default();
         found.below(tree, 0);
         found
     }
 
-    fn below(&mut self, tree: &Value, level: usize) {
+    fn below(&mut self, tree: &Tree, level: usize) {
         if level > MAX_DEPTH {
             return;
         }
-        match tree {
-            Value::Array(items) => {
-                for (at, item) in items.iter().enumerate() {
-                    self.step(Place::Item(at), item, level);
-                }
-            }
-            Value::Object(fields) => {
-                for (name, field) in inner(fields) {
-                    self.step(Place::Field(name.into()), field, level);
-                }
-            }
-            _ => {}
+        for (place, inside) in tree.inside() {
+            self.step(place, inside, level);
         }
     }
 
-    fn step(&mut self, to: Place, tree: &Value, level: usize) {
+    fn step(&mut self, place: usize, tree: &Tree, level: usize) {
         let here = self.steps.len();
         let definition = definition(tree);
         self.steps.push(Step {
             level,
-            to,
+            place,
             definition,
         });
         self.below(tree, level + 1);
@@ -85,17 +69,14 @@ impl Definitions {
     }
 
     /// Calls `found` on every definition of the tree these were looked for in.
-    pub(super) fn each<'a>(&self, tree: &'a Value, mut found: impl FnMut(Found<'a>)) {
-        let mut way: Vec<(&Value, Option<i64>)> = vec![(tree, None)];
+    pub(super) fn each<'a>(&self, tree: &'a Tree, mut found: impl FnMut(Found<'a>)) {
+        let mut way: Vec<(&'a Tree, Option<i64>)> = vec![(tree, None)];
         for step in &self.steps {
             way.truncate(step.level + 1);
             let Some((above, owner)) = way.last().copied() else {
                 return;
             };
-            let tree = match &step.to {
-                Place::Field(name) => &above[&**name],
-                Place::Item(at) => &above[*at],
-            };
+            let tree = above.at(step.place);
             let mut inside = owner;
             if let Some(Definition { id, contract }) = step.definition {
                 found(Found {
@@ -113,8 +94,8 @@ impl Definitions {
     }
 }
 
-fn definition(tree: &Value) -> Option<Definition> {
-    let kind = kind(tree);
+fn definition(tree: &Tree) -> Option<Definition> {
+    let kind = tree.kind();
     let known = matches!(
         kind,
         "ContractDefinition"
@@ -126,6 +107,6 @@ fn definition(tree: &Value) -> Option<Definition> {
             | "UserDefinedValueTypeDefinition"
     );
     let contract = kind == "ContractDefinition";
-    let id = known.then(|| tree["id"].as_i64())??;
+    let id = known.then(|| tree.id())??;
     Some(Definition { id, contract })
 }

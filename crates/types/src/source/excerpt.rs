@@ -1,7 +1,6 @@
 //! The line a definition stands on, and where on it.
 
-use super::{Index, kind};
-use serde_json::Value;
+use super::{Index, Tree, kind};
 
 /// Longest line that is kept; what lies behind it is not shown.
 const MAX_LINE: usize = 200;
@@ -24,7 +23,7 @@ pub struct Excerpt {
 impl Index<'_> {
     /// Where a node of `unit` is: contracts and functions by their name, all else from start to end,
     /// as far as it is on its first line. `None` when the source is not at hand or not this one.
-    pub fn span(&self, unit: &str, tree: &Value) -> Option<Excerpt> {
+    pub fn span(&self, unit: &str, tree: &Tree) -> Option<Excerpt> {
         let text = *self.texts.get(unit)?;
         let (start, end) = named(tree).or_else(|| numbers(&tree["src"]))?;
         let before = text.get(..start)?;
@@ -49,7 +48,7 @@ impl Index<'_> {
 }
 
 /// Where the name is, of what is better known by its name than by its body.
-fn named(tree: &Value) -> Option<(usize, usize)> {
+fn named(tree: &Tree) -> Option<(usize, usize)> {
     matches!(
         kind(tree),
         "ContractDefinition"
@@ -64,7 +63,7 @@ fn named(tree: &Value) -> Option<(usize, usize)> {
 }
 
 /// `start:length:file`; -1 where the compiler has no place.
-fn numbers(src: &Value) -> Option<(usize, usize)> {
+fn numbers(src: &Tree) -> Option<(usize, usize)> {
     let mut parts = src.as_str()?.split(':');
     let start: usize = parts.next()?.parse().ok()?;
     let length: usize = parts.next()?.parse().ok()?;
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn span(text: &str, tree: &Value) -> Option<Excerpt> {
+    fn span(text: &str, tree: &Tree) -> Option<Excerpt> {
         let unit = SourceUnit::new(Some(text.into()), json!({}));
         let sources = Sources {
             units: [("A.sol".to_owned(), unit.into())].into(),
@@ -86,9 +85,10 @@ mod tests {
         sources.index().span("A.sol", tree)
     }
 
-    fn variable(text: &str, what: &str) -> Value {
+    fn variable(text: &str, what: &str) -> Tree {
         let start = text.find(what).unwrap();
-        json!({"nodeType": "VariableDeclaration", "src": format!("{start}:{}:0", what.len())})
+        let src = format!("{start}:{}:0", what.len());
+        json!({"nodeType": "VariableDeclaration", "src": src}).into()
     }
 
     #[test]
@@ -107,11 +107,11 @@ mod tests {
         let text = "contract A is B { uint256 a; }";
         let tree = json!({"nodeType": "ContractDefinition", "src": format!("0:{}:0", text.len()),
                           "nameLocation": "9:1:0"});
-        let found = span(text, &tree).unwrap();
+        let found = span(text, &tree.into()).unwrap();
         assert_eq!((found.column, found.length), (10, 1));
         let nameless = json!({"nodeType": "ContractDefinition", "src": "0:30:0",
                               "nameLocation": "-1:-1:-1"});
-        assert_eq!(span(text, &nameless).unwrap().length, 15);
+        assert_eq!(span(text, &nameless.into()).unwrap().length, 15);
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
             "x",
             "",
         ] {
-            assert_eq!(span("ü", &json!({"src": src})), None, "{src}");
+            assert_eq!(span("ü", &json!({"src": src}).into()), None, "{src}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod definitions;
 mod excerpt;
 mod reach;
+mod tree;
 
 pub use excerpt::Excerpt;
 pub use reach::{
@@ -10,10 +11,11 @@ pub use reach::{
     reachable_from, target, unresolved,
 };
 
+pub use tree::Tree;
+
 use crate::layout::SourceLine;
 use alloy_primitives::map::HashMap;
 use definitions::Definitions;
-use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
     sync::{Arc, OnceLock},
@@ -25,16 +27,16 @@ pub struct SourceUnit {
     /// Its text, when it is at hand; without it there are no line numbers.
     pub text: Option<Arc<str>>,
     /// solc's compact syntax tree.
-    pub ast: Value,
+    pub ast: Tree,
     definitions: OnceLock<Definitions>,
 }
 
 impl SourceUnit {
     /// A unit of this text and tree.
-    pub fn new(text: Option<Arc<str>>, ast: Value) -> Self {
+    pub fn new(text: Option<Arc<str>>, ast: impl Into<Tree>) -> Self {
         Self {
             text,
-            ast,
+            ast: ast.into(),
             definitions: OnceLock::new(),
         }
     }
@@ -68,7 +70,7 @@ pub struct Node<'a> {
     /// Id of the contract around it, if any.
     pub contract: Option<i64>,
     /// The tree.
-    pub tree: &'a Value,
+    pub tree: &'a Tree,
 }
 
 /// Definitions of [`Sources`] by id: contracts, functions, modifiers, variables, types.
@@ -138,7 +140,7 @@ impl<'a> Index<'a> {
     }
 
     /// The comment right above a node, where the compiler keeps none in the tree.
-    pub fn comment_above(&self, unit: &str, tree: &Value) -> Option<String> {
+    pub fn comment_above(&self, unit: &str, tree: &Tree) -> Option<String> {
         let text = self.texts.get(unit)?;
         let start: usize = tree["src"].as_str()?.split(':').next()?.parse().ok()?;
         let before = text.get(..start)?.trim_end();
@@ -155,7 +157,7 @@ impl<'a> Index<'a> {
     }
 
     /// Where a node of `unit` starts.
-    pub fn line(&self, unit: &str, tree: &Value) -> Option<SourceLine> {
+    pub fn line(&self, unit: &str, tree: &Tree) -> Option<SourceLine> {
         let text = self.texts.get(unit)?;
         let start: usize = tree["src"].as_str()?.split(':').next()?.parse().ok()?;
         let before = text.as_bytes().get(..start)?;
@@ -167,30 +169,29 @@ impl<'a> Index<'a> {
 }
 
 /// The kind of a node.
-pub fn kind(tree: &Value) -> &str {
-    tree["nodeType"].as_str().unwrap_or_default()
+pub fn kind(tree: &Tree) -> &str {
+    tree.kind()
 }
 
 /// The id of a node.
-pub fn id(tree: &Value) -> i64 {
-    tree["id"].as_i64().unwrap_or_default()
+pub fn id(tree: &Tree) -> i64 {
+    tree.id().unwrap_or_default()
 }
 
 /// The text of a node's documentation, which is a string before solc 0.6.3 and a node after.
-pub fn documentation(tree: &Value) -> &str {
-    match &tree["documentation"] {
-        Value::String(text) => text,
-        node => node["text"].as_str().unwrap_or_default(),
-    }
+pub fn documentation(tree: &Tree) -> &str {
+    let found = &tree["documentation"];
+    let text = found.as_str().or_else(|| found["text"].as_str());
+    text.unwrap_or_default()
 }
 
 /// Whether a contract definition is an interface.
-pub fn is_interface(tree: &Value) -> bool {
+pub fn is_interface(tree: &Tree) -> bool {
     tree["contractKind"] == "interface"
 }
 
 /// Calls `f` on every node of a tree, outer ones first.
-pub fn visit<'a>(tree: &'a Value, f: &mut impl FnMut(&'a Value)) {
+pub fn visit<'a>(tree: &'a Tree, f: &mut impl FnMut(&'a Tree)) {
     visit_while(tree, &mut |node| {
         f(node);
         true
@@ -198,30 +199,18 @@ pub fn visit<'a>(tree: &'a Value, f: &mut impl FnMut(&'a Value)) {
 }
 
 /// Like [`visit`], but looks into a node only when `f` says so.
-pub fn visit_while<'a>(tree: &'a Value, f: &mut impl FnMut(&'a Value) -> bool) {
+pub fn visit_while<'a>(tree: &'a Tree, f: &mut impl FnMut(&'a Tree) -> bool) {
     walk(tree, 0, f);
 }
 
-fn walk<'a>(tree: &'a Value, depth: usize, f: &mut impl FnMut(&'a Value) -> bool) {
+fn walk<'a>(tree: &'a Tree, depth: usize, f: &mut impl FnMut(&'a Tree) -> bool) {
     if depth > MAX_DEPTH {
         return;
     }
-    match tree {
-        Value::Array(items) => items.iter().for_each(|item| walk(item, depth + 1, f)),
-        Value::Object(fields) if f(tree) => {
-            inner(fields).for_each(|(_, field)| walk(field, depth + 1, f));
-        }
-        _ => {}
+    if tree.is_object() && !f(tree) {
+        return;
+    }
+    for (_, inside) in tree.inside() {
+        walk(inside, depth + 1, f);
     }
 }
-
-/// The values that may have nodes in them. Descriptions of types, half of all objects, have none.
-fn inner(fields: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
-    fields
-        .iter()
-        .filter(|(_, value)| value.is_object() || value.is_array())
-        .map(|(name, value)| (name.as_str(), value))
-        .filter(|(name, _)| !TYPES.contains(name))
-}
-
-const TYPES: [&str; 3] = ["argumentTypes", "commonType", "typeDescriptions"];

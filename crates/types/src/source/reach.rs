@@ -1,7 +1,6 @@
 //! Which functions a contract can run: from its entry points through calls, modifiers, libraries.
 
-use super::{Index, Node, documentation, id, is_interface, kind, visit};
-use serde_json::Value;
+use super::{Index, Node, Tree, documentation, id, is_interface, kind, visit};
 use std::collections::{HashSet, VecDeque};
 
 /// A function or modifier the contract can run.
@@ -125,7 +124,7 @@ pub fn dispatch<'a>(linearized: &[Node<'a>], function: Node<'a>) -> Node<'a> {
 }
 
 /// Whether documentation allows the unsafe construct `rule`, only here or in all it reaches.
-pub fn allows(tree: &Value, rule: &str, reachable_only: bool) -> bool {
+pub fn allows(tree: &Tree, rule: &str, reachable_only: bool) -> bool {
     let text = documentation(tree);
     let allowed = |tag| arguments(text, tag).any(|word| word == rule);
     (!reachable_only && allowed("@custom:oz-upgrades-unsafe-allow"))
@@ -145,7 +144,7 @@ fn arguments<'a>(text: &'a str, tag: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 /// Whether a function is a constructor.
-pub fn is_constructor(tree: &Value) -> bool {
+pub fn is_constructor(tree: &Tree) -> bool {
     tree["kind"] == "constructor" || tree["isConstructor"] == true
 }
 
@@ -197,7 +196,7 @@ pub fn target<'a>(
     index: &Index<'a>,
     linearized: &[Node<'a>],
     from: &Node<'a>,
-    tree: &Value,
+    tree: &Tree,
 ) -> Option<Node<'a>> {
     let target = tree["referencedDeclaration"]
         .as_i64()
@@ -245,7 +244,7 @@ pub fn target<'a>(
 }
 
 /// The first implementation of what `wanted` declares.
-fn first<'a>(linearized: &[Node<'a>], wanted: &Value) -> Option<Node<'a>> {
+fn first<'a>(linearized: &[Node<'a>], wanted: &Tree) -> Option<Node<'a>> {
     let wanted_key = key(wanted);
     linearized
         .iter()
@@ -271,7 +270,7 @@ fn functions<'a>(contract: &Node<'a>) -> impl Iterator<Item = Node<'a>> + use<'a
 }
 
 /// Overrides share it: name and parameter types without their location.
-fn key(tree: &Value) -> String {
+fn key(tree: &Tree) -> String {
     let mut key = format!("{} {}(", kind(tree), name(tree));
     for parameter in tree["parameters"]["parameters"]
         .as_array()
@@ -299,7 +298,7 @@ fn label(index: &Index<'_>, node: &Node<'_>) -> String {
     }
 }
 
-fn name(tree: &Value) -> &str {
+fn name(tree: &Tree) -> &str {
     match tree["name"].as_str() {
         Some("") | None => tree["kind"].as_str().unwrap_or("fallback"),
         Some(name) => name,
@@ -314,34 +313,23 @@ mod tests {
 
     #[test]
     fn annotations_end_at_the_next_tag_and_not_at_the_line() {
-        let tree = json!({ "documentation": { "text":
-            "@custom:oz-upgrades-unsafe-allow constructor\n delegatecall\n@dev selfdestruct" } });
+        let tree = Tree::from(json!({ "documentation": { "text":
+            "@custom:oz-upgrades-unsafe-allow constructor\n delegatecall\n@dev selfdestruct" } }));
         assert!(allows(&tree, "constructor", false));
         assert!(allows(&tree, "delegatecall", false));
         assert!(!allows(&tree, "delegatecall", true));
         assert!(!allows(&tree, "selfdestruct", false));
-        let text = "not @custom:oz-upgrades-unsafe-allow constructor";
-        assert!(!allows(
-            &json!({ "documentation": text }),
-            "constructor",
-            false
-        ));
-        let text = "@custom:oz-upgrades-unsafe-allow-reachable delegatecall";
-        assert!(allows(
-            &json!({ "documentation": text }),
-            "delegatecall",
-            true
-        ));
-        assert!(allows(
-            &json!({ "documentation": text }),
-            "delegatecall",
-            false
-        ));
+        let said = |text: &str| Tree::from(json!({ "documentation": text }));
+        let tree = said("not @custom:oz-upgrades-unsafe-allow constructor");
+        assert!(!allows(&tree, "constructor", false));
+        let tree = said("@custom:oz-upgrades-unsafe-allow-reachable delegatecall");
+        assert!(allows(&tree, "delegatecall", true));
+        assert!(allows(&tree, "delegatecall", false));
     }
 
     #[test]
     fn odd_trees_are_read_as_far_as_they_go() {
-        let unit = |ast: Value| {
+        let unit = |ast: serde_json::Value| {
             let unit = crate::source::SourceUnit::new(None, ast);
             crate::source::Sources {
                 units: [("a.sol".to_owned(), unit.into())].into(),

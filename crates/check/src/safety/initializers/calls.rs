@@ -11,9 +11,8 @@ use crate::{
 };
 use cutover_types::{
     Finding, Severity,
-    source::{Node, entry_points, id},
+    source::{Node, Tree, entry_points, id},
 };
-use serde_json::Value;
 use std::collections::HashSet;
 
 pub(super) fn inspect(
@@ -201,7 +200,7 @@ fn out_of_order(
         for earlier in before() {
             let derived = parent(parents, earlier)?;
             let bases = derived.contract.tree["linearizedBaseContracts"].as_array();
-            let mut bases = bases.into_iter().flatten().filter_map(Value::as_i64);
+            let mut bases = bases.into_iter().flatten().filter_map(Tree::as_i64);
             let (own, other) = (id(derived.contract.tree), id(base.contract.tree));
             if own != other && bases.any(|number| number == other) {
                 let message = format!(

@@ -4,8 +4,7 @@ use crate::{
     rules,
     safety::{Subject, guard::runs},
 };
-use cutover_types::source::{Node, allows, id, kind, target};
-use serde_json::Value;
+use cutover_types::source::{Node, Tree, allows, id, kind, target};
 use std::collections::HashSet;
 
 /// Functions deeper than this are not followed.
@@ -18,7 +17,7 @@ pub(super) struct Event<'a> {
     /// The function it stands in.
     pub(super) inside: Node<'a>,
     /// The call.
-    pub(super) tree: &'a Value,
+    pub(super) tree: &'a Tree,
     /// What is called.
     pub(super) called: Node<'a>,
     /// Initializers that run in it, this one too.
@@ -69,22 +68,22 @@ struct Walk<'s, 'a> {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn tree(&mut self, inside: Node<'a>, tree: &'a Value) -> Option<()> {
+    fn tree(&mut self, inside: Node<'a>, tree: &'a Tree) -> Option<()> {
         self.nodes = self.nodes.checked_sub(1)?;
-        match tree {
-            Value::Array(items) => items.iter().try_for_each(|item| self.tree(inside, item)),
-            Value::Object(_) => {
+        match tree.as_array() {
+            Some(items) => items.iter().try_for_each(|item| self.tree(inside, item)),
+            None if tree.is_object() => {
                 let before = self.again_allowed;
                 self.again_allowed |= allows(tree, rules::DUPLICATE_INITIALIZER_CALL.id, false);
                 let done = self.node(inside, tree);
                 self.again_allowed = before;
                 done
             }
-            _ => Some(()),
+            None => Some(()),
         }
     }
 
-    fn node(&mut self, inside: Node<'a>, tree: &'a Value) -> Option<()> {
+    fn node(&mut self, inside: Node<'a>, tree: &'a Tree) -> Option<()> {
         match kind(tree) {
             "IfStatement" => {
                 self.tree(inside, &tree["condition"])?;
@@ -111,8 +110,8 @@ impl<'a> Walk<'_, 'a> {
                 self.call(inside, tree)
             }
             _ => tree
-                .as_object()?
-                .values()
+                .fields()
+                .map(|(_, field)| field)
                 .filter(|field| field.is_object() || field.is_array())
                 .try_for_each(|field| self.tree(inside, field)),
         }
@@ -121,8 +120,8 @@ impl<'a> Walk<'_, 'a> {
     fn ways(
         &mut self,
         inside: Node<'a>,
-        tree: &Value,
-        ways: impl IntoIterator<Item = &'a Value>,
+        tree: &Tree,
+        ways: impl IntoIterator<Item = &'a Tree>,
     ) -> Option<()> {
         for (way, body) in ways.into_iter().enumerate() {
             self.forks.push((id(tree), way));
@@ -132,7 +131,7 @@ impl<'a> Walk<'_, 'a> {
         Some(())
     }
 
-    fn call(&mut self, inside: Node<'a>, tree: &'a Value) -> Option<()> {
+    fn call(&mut self, inside: Node<'a>, tree: &'a Tree) -> Option<()> {
         let callee = &tree["expression"];
         let Some(called) = target(self.subject.index, self.subject.linearized, &inside, callee)
         else {

@@ -10,9 +10,8 @@ use crate::{
 };
 use cutover_types::{
     Finding, Severity,
-    source::{Node, entry_points, kind, visit},
+    source::{Node, Tree, entry_points, kind, visit},
 };
-use serde_json::Value;
 
 pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
     let rule = rules::INITIALIZER_CALLABLE_BY_ANYONE;
@@ -102,7 +101,7 @@ fn writes<'a>(subject: &Subject<'a>, entry: Node<'a>) -> Option<Written> {
 }
 
 /// Whether an expression is a state variable or a member of one in a storage struct.
-fn is_state(subject: &Subject<'_>, mut tree: &Value) -> bool {
+fn is_state(subject: &Subject<'_>, mut tree: &Tree) -> bool {
     while kind(tree) == "MemberAccess" {
         tree = &tree["expression"];
     }

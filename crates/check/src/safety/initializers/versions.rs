@@ -10,9 +10,8 @@ use crate::{
 };
 use cutover_types::{
     Finding, Severity,
-    source::{Node, entry_points, kind, visit},
+    source::{Node, Tree, entry_points, kind, visit},
 };
-use serde_json::Value;
 
 /// An entry point with a version.
 struct Initializer<'a> {
@@ -180,7 +179,7 @@ fn signature(function: &Node<'_>) -> String {
 }
 
 /// A body without ids and places.
-fn shape(tree: &Value) -> String {
+fn shape(tree: &Tree) -> String {
     let mut text = String::new();
     visit(tree, &mut |node| {
         text.push_str(kind(node));

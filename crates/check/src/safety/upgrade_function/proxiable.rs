@@ -7,9 +7,8 @@ use crate::{
 use alloy_primitives::B256;
 use cutover_types::{
     abi,
-    source::{Node, entry_points, kind, reachable, visit},
+    source::{Node, Tree, entry_points, kind, reachable, visit},
 };
-use serde_json::Value;
 
 pub(super) fn inspect(
     subject: &Subject<'_>,
@@ -48,9 +47,9 @@ pub(super) fn inspect(
     }
 }
 
-fn is_uuid(tree: &Value) -> bool {
+fn is_uuid(tree: &Tree) -> bool {
     let parameters = tree["parameters"]["parameters"].as_array();
-    name(tree) == "proxiableUUID" && parameters.is_none_or(Vec::is_empty)
+    name(tree) == "proxiableUUID" && parameters.is_none_or(<[_]>::is_empty)
 }
 
 fn function<'a>(subject: &Subject<'a>) -> Option<Node<'a>> {
