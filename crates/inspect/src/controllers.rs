@@ -46,10 +46,8 @@ impl Tree<'_> {
             let mut controller = Controller {
                 address,
                 kind: "contract".into(),
-                threshold: None,
-                delay_seconds: None,
-                members: Vec::new(),
                 proven: self.proven.contains(&address),
+                ..Controller::default()
             };
             if self.seen.len() >= NODES || depth >= DEPTH {
                 controller.kind = "not followed".into();

@@ -4,7 +4,10 @@
 use crate::session::Session;
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolEvent;
-use cutover_types::{abi::IProxy, inspection::HistoryEntry};
+use cutover_types::{
+    abi::IProxy,
+    inspection::{HistoryEntry, HistorySource},
+};
 use serde_json::{Value, json};
 
 /// Blocks back, where a node does not search the whole chain.
@@ -43,7 +46,8 @@ fn entry(log: &Value) -> Option<HistoryEntry> {
     Some(HistoryEntry {
         implementation: Address::from_word(word),
         block: u64::from_str_radix(block, 16).ok()?,
-        transaction: log["transactionHash"].as_str()?.parse().ok()?,
+        transaction: Some(log["transactionHash"].as_str()?.parse().ok()?),
+        found: HistorySource::Event,
     })
 }
 
@@ -60,7 +64,8 @@ mod tests {
         let expected = HistoryEntry {
             implementation: Address::repeat_byte(0x11),
             block: 16,
-            transaction: hash,
+            transaction: Some(hash),
+            found: HistorySource::Event,
         };
         assert_eq!(entry(&indexed), Some(expected.clone()));
         assert_eq!(entry(&plain), Some(expected));

@@ -77,6 +77,7 @@ async fn report(
         proxy: None,
         upgrade: None,
         controllers: Vec::new(),
+        power: None,
         rollback: None,
         history: Vec::new(),
         notes: Vec::new(),

@@ -78,10 +78,9 @@ impl World {
         let controller = |address, kind: &str, members| Controller {
             address,
             kind: kind.into(),
-            threshold: None,
-            delay_seconds: None,
             members,
             proven: true,
+            ..Controller::default()
         };
         let inspection = Inspection {
             address: PROXY,
@@ -113,6 +112,7 @@ impl World {
                 "proxy-admin",
                 vec![controller(OWNER, "eoa", vec![])],
             )],
+            power: None,
             rollback: Some(RollbackFacts {
                 possible: Possible::Yes,
                 data: data(BLUE),

@@ -53,7 +53,10 @@ impl Report for Inspection {
                 vec![
                     hex::count(entry.block).into(),
                     Line::default().code(hex::address(entry.implementation)),
-                    Line::of(Tone::Dim, hex::short(entry.transaction)),
+                    match entry.transaction {
+                        Some(transaction) => Line::of(Tone::Dim, hex::short(transaction)),
+                        None => Line::of(Tone::Dim, "not known: found by a search"),
+                    },
                 ]
             });
             document.table(&["#block", "implementation", "transaction"], rows.collect());

@@ -9,8 +9,8 @@ use cutover_types::{
     check::{Category, CheckedCode, Finding, Layouts, Severity, Waiver},
     code::Fingerprint,
     inspection::{
-        BlockId, CodeAt, Controller, HistoryEntry, Location, Possible, ProxyFacts, ProxyKind,
-        RollbackFacts, UpgradeFacts,
+        BlockId, CodeAt, Controller, HistoryEntry, HistorySource, Location, Possible, ProxyFacts,
+        ProxyKind, RollbackFacts, UpgradeFacts,
     },
     layout::SourceLine,
     proposal::{Authority, Evidence, Precondition, SafeHashes},
@@ -63,10 +63,8 @@ fn controller(byte: u8, kind: &str, members: Vec<Controller>) -> Controller {
     Controller {
         address: Address::repeat_byte(byte),
         kind: kind.into(),
-        threshold: None,
-        delay_seconds: None,
         members,
-        proven: false,
+        ..Controller::default()
     }
 }
 
@@ -101,6 +99,7 @@ fn inspection() -> Inspection {
             path: path(),
         }),
         controllers: vec![controller(0xa2, "proxy-admin", vec![safe])],
+        power: None,
         rollback: Some(RollbackFacts {
             possible: Possible::Yes,
             data: call(0xb1, &[]).data,
@@ -109,7 +108,8 @@ fn inspection() -> Inspection {
         history: vec![HistoryEntry {
             implementation: Address::repeat_byte(0xb1),
             block: 12_345_678,
-            transaction: B256::repeat_byte(5),
+            transaction: Some(B256::repeat_byte(5)),
+            found: HistorySource::Event,
         }],
         notes: vec!["the Safe's guard was not looked at".into()],
     }

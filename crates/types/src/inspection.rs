@@ -1,5 +1,9 @@
 //! What `inspect` finds: the kind, how to upgrade it, who can, and the way back.
 
+mod control;
+
+pub use control::{Controller, Power, PowerPath, Presses};
+
 use crate::{
     file::Format,
     upgrade::{StepCall, UpgradePath},
@@ -272,26 +276,6 @@ pub struct UpgradeFacts {
     pub path: UpgradePath,
 }
 
-/// Someone in the controller tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Controller {
-    /// Address.
-    pub address: Address,
-    /// `eoa`, `proxy-admin`, `ownable`, `safe`, `beacon`, `contract`, `renounced`…
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Signatures needed, for multisigs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threshold: Option<u64>,
-    /// Enforced delay in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delay_seconds: Option<u64>,
-    /// Who controls it in turn.
-    pub members: Vec<Controller>,
-    /// Whether a simulated upgrade from here succeeded.
-    pub proven: bool,
-}
-
 /// Whether the way back is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -323,8 +307,25 @@ pub struct HistoryEntry {
     pub implementation: Address,
     /// Block it was installed in.
     pub block: u64,
-    /// The transaction that did it.
-    pub transaction: B256,
+    /// The transaction that did it; not known when it was found by looking at the state of blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<B256>,
+    /// What tells.
+    #[serde(default)]
+    pub found: HistorySource,
+}
+
+/// What tells of a former implementation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HistorySource {
+    /// An event.
+    #[default]
+    Event,
+    /// A search of the state over blocks: what was installed and replaced between two blocks that were
+    /// looked at is not in it.
+    Search,
 }
 
 /// A block by number and hash.
@@ -351,6 +352,9 @@ pub struct Inspection {
     pub upgrade: Option<UpgradeFacts>,
     /// The tree of who can.
     pub controllers: Vec<Controller>,
+    /// What an upgrade takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Power>,
     /// The way back.
     pub rollback: Option<RollbackFacts>,
     /// Former implementations, newest last.
