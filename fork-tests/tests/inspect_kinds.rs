@@ -2,6 +2,10 @@
 //! checked against the upgrade itself.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
+#[path = "inspect_kinds/aragon.rs"]
+mod aragon;
+#[path = "inspect_kinds/calls.rs"]
+mod calls;
 #[path = "inspect_kinds/pruned.rs"]
 mod pruned;
 #[path = "inspect_kinds/world.rs"]
@@ -52,7 +56,11 @@ async fn holds_what_it_says(world: &World, proxy: Address, green: Address) -> In
     );
     assert!(found.controllers[0].proven, "{found:#?}");
     for implementation in [green, blue] {
-        world.upgrade(&upgrade.path, implementation).await;
+        let path = match implementation == blue {
+            true => upgrade.path.back(),
+            false => upgrade.path.clone(),
+        };
+        world.upgrade(&path, implementation).await;
         let after = look(world, proxy).await.proxy.unwrap();
         assert_eq!(after.implementation.address, implementation);
         if upgrade.path.verb == Verb::Steps {

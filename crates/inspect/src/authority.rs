@@ -6,9 +6,9 @@ use crate::{
     session::{Session, stranger},
     watch::Read,
 };
-use alloy_primitives::{Address, B256, Bytes, U256, hex};
+use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_sol_types::{SolCall, SolEvent};
-use cutover_types::{Call, CallFrame, UpgradePath, abi::IProxy};
+use cutover_types::{Call, CallFrame, UpgradePath, abi::IProxy, inspection::CodeAt};
 use serde_json::{Value, json};
 
 /// Candidates that are tried at most.
@@ -34,15 +34,22 @@ pub(crate) async fn paths(
     implementation: Address,
     into: &mut Recognized,
 ) -> Result<(), InspectError> {
-    let Some(call) = template.call(implementation, &Bytes::new()) else {
+    let code = session.code(implementation).await?.unwrap_or_default();
+    let at = CodeAt {
+        address: implementation,
+        code_hash: keccak256(code),
+    };
+    let calls = template.calls(&at, &Bytes::new()).unwrap_or_default();
+    let Some(call) = calls.into_iter().next().map(|step| step.call) else {
         return Ok(());
     };
     let found = candidates(session, &call).await?;
-    into.paths
-        .extend(found.addresses.iter().map(|from| UpgradePath {
-            from: *from,
-            ..template.clone()
-        }));
+    into.paths.extend(
+        found
+            .addresses
+            .iter()
+            .map(|from| template.clone().sent_by(*from)),
+    );
     if found.addresses.is_empty() {
         if !found.notes.is_empty() {
             let why = format!("who may upgrade is not known: {}", found.notes.join("; "));

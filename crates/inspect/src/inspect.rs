@@ -118,6 +118,7 @@ async fn report(
     inspection.upgrade = upgrade;
     inspection.rollback = Some(rollback);
     inspection.notes.extend(notes(&subject, code_hash));
+    inspection.notes.extend(recognized.shut);
     inspection.notes.extend(recognized.notes);
     inspection.proxy = Some(ProxyFacts {
         kind: recognized.kind,
@@ -125,6 +126,7 @@ async fn report(
         location: subject.forward.location,
         admin: recognized.admin,
         beacon: recognized.beacon,
+        facets: recognized.facets,
         conflicts: recognized.conflicts,
     });
     Ok(inspection)
@@ -271,12 +273,15 @@ fn answers(
         (Some((path, proof)), _) => (path, proof.clone()),
         (None, Some((path, why))) => (path, Proof::unknown(why)),
         (None, None) => {
-            let why = match recognized.kind {
-                ProxyKind::Unknown => "how it is upgraded is not known",
-                _ => "nobody was found who can upgrade it",
+            let (possible, why) = match (&recognized.shut, recognized.kind) {
+                (Some(why), _) => (Possible::No, why.as_str()),
+                (None, ProxyKind::Unknown) => {
+                    (Possible::Unknown, "how it is upgraded is not known")
+                }
+                (None, _) => (Possible::Unknown, "nobody was found who can upgrade it"),
             };
             let rollback = RollbackFacts {
-                possible: Possible::Unknown,
+                possible,
                 data: Bytes::new(),
                 why: Some(why.into()),
             };
@@ -292,12 +297,17 @@ fn answers(
         verb: path.name(),
         from: path.from,
         to: path.to,
-        data: data.clone(),
+        data,
         proven: proof.proven,
         why: proof.why,
         then: calls.into_iter().skip(1).collect(),
         path: path.clone(),
     };
+    let back = path.back().calls(current, &Bytes::new());
+    let data = back
+        .and_then(|calls| calls.into_iter().next())
+        .map(|step| step.call.data)
+        .unwrap_or_default();
     let rollback = RollbackFacts {
         possible: proof.back,
         data,

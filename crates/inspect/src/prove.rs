@@ -58,7 +58,14 @@ pub(crate) async fn prove(
         &at(other, copy.as_deref().unwrap_or_default()),
         &Bytes::new(),
     );
-    let (Some(same), Some(change)) = (same, change) else {
+    let back = path.back().calls(
+        &at(
+            current,
+            implementation.as_deref().map_or(&[], |code| &code[..]),
+        ),
+        &Bytes::new(),
+    );
+    let (Some(same), Some(change), Some(back)) = (same, change, back) else {
         return Ok(Proof {
             proven: false,
             why: Some("it has no upgrade call".into()),
@@ -69,7 +76,7 @@ pub(crate) async fn prove(
     let mut scripts = vec![Round::of(path, &[&same]).script];
     let mut ends = (0, 0);
     if let Some(copy) = copy {
-        let mut round = Round::of(path, &[&change, &same]);
+        let mut round = Round::of(path, &[&change, &back]);
         round.script.planted = BTreeMap::from([(other, copy.into())]);
         ends = (round.ends[0], round.ends[1]);
         scripts.push(round.script);

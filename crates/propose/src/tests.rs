@@ -69,6 +69,7 @@ impl World {
             slot: IMPLEMENTATION_SLOT,
             steps: Vec::new(),
             steps_with_data: Vec::new(),
+            steps_back: Vec::new(),
         };
         let code = |address| CodeAt {
             address,
@@ -95,6 +96,7 @@ impl World {
                 location: Location::Slot(IMPLEMENTATION_SLOT),
                 admin: Some(ADMIN),
                 beacon: None,
+                facets: Vec::new(),
                 conflicts: vec![],
             }),
             upgrade: Some(UpgradeFacts {

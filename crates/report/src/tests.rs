@@ -51,6 +51,7 @@ fn path() -> UpgradePath {
         slot: IMPLEMENTATION_SLOT,
         steps: Vec::new(),
         steps_with_data: Vec::new(),
+        steps_back: Vec::new(),
     }
 }
 
@@ -86,6 +87,7 @@ fn inspection() -> Inspection {
             location: Location::Slot(IMPLEMENTATION_SLOT),
             admin: Some(ADMIN),
             beacon: None,
+            facets: Vec::new(),
             conflicts: vec!["it also has a beacon slot".into()],
         }),
         upgrade: Some(UpgradeFacts {

@@ -5,6 +5,7 @@ mod control;
 pub use control::{Controller, Power, PowerPath, Presses};
 
 use crate::{
+    diamond::Facet,
     file::Format,
     upgrade::{StepCall, UpgradePath},
 };
@@ -249,6 +250,9 @@ pub struct ProxyFacts {
     /// The beacon, for beacon proxies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<Address>,
+    /// Who answers what, for kinds that have one implementation for each selector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facets: Vec<Facet>,
     /// Signs that point at another kind or implementation.
     pub conflicts: Vec<String>,
 }

@@ -10,6 +10,7 @@ pub mod address;
 pub mod check;
 pub mod code;
 pub mod deployment;
+pub mod diamond;
 pub mod execution;
 pub mod file;
 pub mod hardfork;

@@ -220,29 +220,42 @@ pub fn from_source(package: &str, file: &str, contract: &str, version: &str) -> 
     hex::decode(code).unwrap().into()
 }
 
-/// Creation code of a contract in `Kinds.sol`.
+/// The contracts of the tests themselves.
+const SOURCES: &[(&str, &str)] = &[
+    ("Kinds.sol", include_str!("Kinds.sol")),
+    ("Owned.sol", include_str!("Owned.sol")),
+];
+
+/// Creation code of a contract in one of [`SOURCES`].
 pub fn compiled(name: &str) -> Bytes {
     static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
     OUTPUT.get_or_init(compile)[name].clone()
 }
 
 fn compile() -> BTreeMap<String, Bytes> {
+    let sources: BTreeMap<_, _> = SOURCES
+        .iter()
+        .map(|(name, content)| (*name, json!({"content": content})))
+        .collect();
     let input = json!({
         "language": "Solidity",
-        "sources": {"Kinds.sol": {"content": include_str!("Kinds.sol")}},
+        "sources": sources,
         "settings": {
             "optimizer": {"enabled": true, "runs": 200},
-            "outputSelection": {"Kinds.sol": {"*": ["evm.bytecode.object"]}},
+            "outputSelection": {"*": {"*": ["evm.bytecode.object"]}},
         },
     });
     let mut solc = Command::new(tools().join("solc/solc-0.8.28"));
     solc.arg("--standard-json")
         .current_dir(tools().join("node_modules"));
     let output = standard_json(&mut solc, &input);
-    let contracts = output["contracts"]["Kinds.sol"].as_object();
-    let contracts = contracts.unwrap_or_else(|| panic!("{}", output["errors"]));
-    contracts
+    let ours = |(file, _): &(&str, _)| {
+        let contracts = output["contracts"][*file].as_object();
+        contracts.unwrap_or_else(|| panic!("{}", output["errors"]))
+    };
+    SOURCES
         .iter()
+        .flat_map(ours)
         .map(|(name, contract)| {
             let code = contract["evm"]["bytecode"]["object"].as_str().unwrap();
             (name.clone(), hex::decode(code).unwrap().into())

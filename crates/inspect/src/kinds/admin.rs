@@ -134,6 +134,7 @@ pub(super) async fn through(
         slot,
         steps: Vec::new(),
         steps_with_data: Vec::new(),
+        steps_back: Vec::new(),
     };
     if !path.from.is_zero() {
         into.paths.push(path);
@@ -165,6 +166,7 @@ pub(super) async fn through(
         slot,
         steps: Vec::new(),
         steps_with_data: Vec::new(),
+        steps_back: Vec::new(),
     });
     Ok(())
 }

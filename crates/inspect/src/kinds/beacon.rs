@@ -59,6 +59,7 @@ impl Kind for Beacon {
             slot,
             steps: Vec::new(),
             steps_with_data: Vec::new(),
+            steps_back: Vec::new(),
         };
         authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))

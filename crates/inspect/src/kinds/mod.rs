@@ -1,7 +1,10 @@
 //! The kinds of proxy, one file each. A new kind is a file and a line in [`KINDS`].
 
 mod admin;
+mod aragon;
 mod beacon;
+mod owned;
+mod synthetix;
 mod transparent;
 mod uups;
 mod zos;
@@ -9,7 +12,7 @@ mod zos;
 use crate::{error::InspectError, session::Session, trace::Forward};
 use alloy_primitives::{Address, Bytes};
 use async_trait::async_trait;
-use cutover_types::{CallKind, ProxyKind, UpgradePath};
+use cutover_types::{CallKind, ProxyKind, UpgradePath, diamond::Facet};
 
 /// A proxy of a known kind.
 #[derive(Clone, Debug)]
@@ -21,6 +24,10 @@ pub(crate) struct Recognized {
     pub(crate) paths: Vec<UpgradePath>,
     /// When nobody is known to send it: the call from the zero address, and why.
     pub(crate) unsent: Option<(UpgradePath, String)>,
+    /// Who answers what, for kinds that have one implementation for each selector.
+    pub(crate) facets: Vec<Facet>,
+    /// Why nobody can upgrade it, for a proxy that is known to be immutable.
+    pub(crate) shut: Option<String>,
     /// Signs that point at another kind or implementation.
     pub(crate) conflicts: Vec<String>,
     /// What could not be looked at.
@@ -35,6 +42,8 @@ impl Recognized {
             beacon: None,
             paths: Vec::new(),
             unsent: None,
+            facets: Vec::new(),
+            shut: None,
             conflicts: Vec::new(),
             notes: Vec::new(),
         }
@@ -76,6 +85,13 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &transparent::Transparent,
     &uups::Uups,
     &beacon::Beacon,
+    &aragon::AragonApp,
+    &aragon::AragonPinned,
+    &aragon::AragonKernel,
+    &synthetix::SynthetixProxy,
+    &owned::OpenSea,
+    &owned::EternalStorage,
+    &owned::Decentraland,
 ];
 
 /// The kind of `subject`; [`ProxyKind::Unknown`] when none claims it.

@@ -65,6 +65,7 @@ impl Kind for Uups {
             slot: IMPLEMENTATION_SLOT,
             steps: Vec::new(),
             steps_with_data: Vec::new(),
+            steps_back: Vec::new(),
         };
         authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))

@@ -67,5 +67,6 @@ fn direct_path(subject: &Subject) -> UpgradePath {
         slot: ZOS_IMPLEMENTATION_SLOT,
         steps: Vec::new(),
         steps_with_data: Vec::new(),
+        steps_back: Vec::new(),
     }
 }

@@ -142,6 +142,7 @@ pub(super) fn usdc_path() -> UpgradePath {
         slot: ZOS_IMPLEMENTATION_SLOT,
         steps: Vec::new(),
         steps_with_data: Vec::new(),
+        steps_back: Vec::new(),
     }
 }
 

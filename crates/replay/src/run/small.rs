@@ -47,6 +47,7 @@ pub(super) fn path() -> UpgradePath {
         slot: SLOT,
         steps: Vec::new(),
         steps_with_data: Vec::new(),
+        steps_back: Vec::new(),
     }
 }
 

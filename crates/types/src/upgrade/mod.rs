@@ -99,6 +99,10 @@ pub struct UpgradePath {
     /// The calls that also run an initializer, when `verb_with_data` is [`Verb::Steps`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps_with_data: Vec<UpgradeStep>,
+    /// The calls that return to the implementation that ran when the path was found, where those of
+    /// `steps` do not: see [`Self::back`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps_back: Vec<UpgradeStep>,
 }
 
 impl UpgradePath {
@@ -121,13 +125,33 @@ impl UpgradePath {
             holder: proxy,
             slot,
             steps_with_data: Vec::new(),
+            steps_back: Vec::new(),
             steps,
         }
     }
 
+    /// The path that returns to the implementation that ran when this one was found: the same one,
+    /// unless the kind goes back by other calls.
+    pub fn back(&self) -> Self {
+        if self.steps_back.is_empty() {
+            return self.clone();
+        }
+        Self {
+            verb_with_data: None,
+            ..Self::of(self.proxy, self.slot, self.steps_back.clone()).held_by(self.holder)
+        }
+    }
+
+    /// The same path for a kind that keeps its implementation in a slot of `holder`.
+    pub fn held_by(mut self, holder: Address) -> Self {
+        self.holder = holder;
+        self
+    }
+
     /// The same path, sent by `from`.
     pub fn sent_by(mut self, from: Address) -> Self {
-        for step in self.steps.iter_mut().chain(&mut self.steps_with_data) {
+        let others = self.steps_with_data.iter_mut().chain(&mut self.steps_back);
+        for step in self.steps.iter_mut().chain(others) {
             step.from = from;
         }
         self.from = from;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum Argument {
     /// The proxy.
     Proxy,
-    /// The implementation to install.
+    /// The implementation to install; as a word where the signature says `bytes32`.
     Implementation,
     /// Keccak-256 of its runtime code.
     CodeHash,
@@ -109,7 +109,12 @@ impl UpgradeStep {
                 let kind = input.selector_type().parse::<DynSolType>().ok()?;
                 let value = match argument {
                     Argument::Proxy => DynSolValue::Address(proxy),
-                    Argument::Implementation => DynSolValue::Address(implementation.address),
+                    Argument::Implementation => match kind {
+                        DynSolType::FixedBytes(32) => {
+                            DynSolValue::FixedBytes(implementation.address.into_word(), 32)
+                        }
+                        _ => DynSolValue::Address(implementation.address),
+                    },
                     Argument::CodeHash => DynSolValue::FixedBytes(implementation.code_hash, 32),
                     Argument::Data => DynSolValue::Bytes(data.to_vec()),
                     Argument::Value(text) => match kind {
