@@ -409,6 +409,36 @@ contract Box {
 }";
 
 #[test]
+fn a_manifest_without_variables_is_an_empty_contract_only_when_it_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let types = json!({ "t_address": { "label": "address", "numberOfBytes": "20" } });
+    for (layout, is_empty) in [
+        (
+            json!({ "storage": [], "types": {}, "layoutVersion": "1.2" }),
+            true,
+        ),
+        (
+            json!({ "storage": [], "types": types, "layoutVersion": "1.2" }),
+            false,
+        ),
+        (json!({ "storage": [], "types": {} }), false),
+        (json!({ "types": {} }), false),
+    ] {
+        let impls = json!({ "a": { "address": "0x2222222222222222222222222222222222222222", "layout": layout } });
+        let manifest = json!({ "manifestVersion": "3.2", "proxies": [], "impls": impls });
+        write(folder.path(), "a.json", manifest.to_string());
+        let code = get(folder.path(), "a.json").unwrap();
+        assert_eq!(code.layout.is_some(), is_empty, "{layout}");
+        let told = code.missing.join("; ");
+        assert_eq!(
+            told.contains("not known") || told.contains("no layout"),
+            !is_empty,
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn a_manifest_holds_the_layout_of_the_source() {
     let folder = tempfile::tempdir().unwrap();
     let text = include_str!("fixtures/openzeppelin.json");

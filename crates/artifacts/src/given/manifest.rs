@@ -121,6 +121,7 @@ fn layout(json: &Value) -> Result<StorageLayout, String> {
     {
         return Err("the manifest's layout is larger than any contract's".to_owned());
     }
+    may_be_empty(json, listed)?;
     let mut types = BTreeMap::new();
     for (id, info) in json["types"].as_object().into_iter().flatten() {
         types.insert(id.clone(), described(id, info)?);
@@ -173,6 +174,28 @@ fn layout(json: &Value) -> Result<StorageLayout, String> {
     }
     layout.types = types;
     Ok(layout)
+}
+
+/// A list without variables is that of a contract without any only when nothing speaks against it: versions
+/// before layouts had one left out what they did not understand.
+fn may_be_empty(json: &Value, listed: &[Value]) -> Result<(), String> {
+    let filled = |name: &str| json[name].as_object().map_or(0, serde_json::Map::len);
+    if !listed.is_empty() || filled("namespaces") > 0 {
+        return Ok(());
+    }
+    let types = filled("types");
+    if types > 0 {
+        return Err(format!(
+            "the manifest lists no variable of this implementation, but describes {types} types: which variables it has is not known"
+        ));
+    }
+    if json["layoutVersion"].is_null() {
+        return Err(
+            "the manifest lists no variable of this implementation, and was written before layouts had a version: whether it has none is not known"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// Namespaces are recorded since upgrades-core 1.29; a layout without the list may have had some.
