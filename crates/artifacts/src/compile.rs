@@ -67,10 +67,7 @@ pub(crate) fn compiled(
     (unit, contract): (&str, &str),
     need: Need,
 ) -> Result<Code, ArtifactError> {
-    let bad = |detail: String| ArtifactError::BadSolc {
-        path: solc.solc.clone(),
-        detail: terminal(&detail.replace('\n', " "), 300),
-    };
+    let bad = |detail: String| crate::solc::unusable(&solc.solc, &detail);
     let cache = &shelf.cache;
     let key = cache.is_on().then(|| key(solc, input)).flatten();
     let parse = |bytes: &[u8]| serde_json::from_slice::<Answer>(bytes);

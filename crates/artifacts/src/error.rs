@@ -104,7 +104,7 @@ pub enum ArtifactError {
         tried: String,
     },
     /// A program is not a usable compiler.
-    #[error("{} is no usable solc: {detail}", path.display())]
+    #[error("{} is no usable solc: {detail}; run scripts/setup, or name another with CUTOVER_SOLC or on the command line", path.display())]
     BadSolc {
         /// The program.
         path: PathBuf,

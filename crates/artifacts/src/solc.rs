@@ -110,14 +110,39 @@ fn open(path: &Path, cache: &Cache) -> Result<Solc, ArtifactError> {
     if let Some(version) = known {
         return Ok(Solc::new_with_version(path, version));
     }
-    let solc = Solc::new(path).map_err(|error| ArtifactError::BadSolc {
-        path: path.to_owned(),
-        detail: terminal(&error.to_string().replace('\n', " "), 300),
-    })?;
+    let solc = Solc::new(path).map_err(|error| unusable(path, &error.to_string()))?;
     if let Some(key) = key {
         cache.put(key, solc.version.to_string().as_bytes());
     }
     Ok(solc)
+}
+
+/// What is wrong with a program that is no compiler, in one line.
+pub(crate) fn unusable(path: &Path, said: &str) -> ArtifactError {
+    ArtifactError::BadSolc {
+        path: path.to_owned(),
+        detail: terminal(&gist(said), 300),
+    }
+}
+
+/// What a program said as it failed: of a stack trace the error alone.
+fn gist(said: &str) -> String {
+    let lines: Vec<_> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let names_error = |line: &&&str| {
+        let name = line.split([':', ' ']).next().unwrap_or_default();
+        line.contains(": ") && name.ends_with("Error")
+    };
+    let traced = lines
+        .iter()
+        .any(|line| line.starts_with("at ") || line.starts_with("Traceback"));
+    match lines.iter().find(names_error) {
+        Some(error) if traced => format!("it crashed: {error}"),
+        _ => lines.join(" "),
+    }
 }
 
 /// What changes when another program is put in this one's place. A script is known together with
@@ -262,4 +287,18 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_is_told_by_its_error_and_not_by_its_stack() {
+        let crash = "solc exited with exit status: 1\nnode:internal/modules/cjs/loader:1210\n  throw err;\n  ^\n\n\
+                     Error: Cannot find module 'solc'\nRequire stack:\n- /a/solc.js\n    at Module._load (node:internal:1)\n";
+        assert_eq!(gist(crash), "it crashed: Error: Cannot find module 'solc'");
+        assert_eq!(gist("no\nsuch file"), "no such file");
+        assert_eq!(gist(""), "");
+    }
 }
