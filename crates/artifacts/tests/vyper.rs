@@ -54,6 +54,16 @@ fn get(root: &Path, reference: &str) -> Result<Code, ArtifactError> {
     load(&Reference::parse(reference).unwrap(), &options)
 }
 
+/// Where Python has no virtual environments `scripts/setup` goes on without Vyper.
+fn vyper_is_absent() -> bool {
+    let folder = project(TOKEN);
+    let absent = matches!(get(folder.path(), "Token.vy"), Err(ArtifactError::NoVyper));
+    if absent {
+        println!("skipped: no Vyper");
+    }
+    absent
+}
+
 fn project(token: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("Token.vy"), token).unwrap();
@@ -63,6 +73,9 @@ fn project(token: &str) -> tempfile::TempDir {
 
 #[test]
 fn every_variable_has_its_slot_and_its_type() {
+    if vyper_is_absent() {
+        return;
+    }
     let folder = project(TOKEN);
     let code = get(folder.path(), "Token.vy").unwrap();
     assert_eq!(code.contract.as_deref(), Some("Token.vy:Token"));
@@ -109,6 +122,9 @@ fn every_variable_has_its_slot_and_its_type() {
 
 #[test]
 fn what_does_not_compile_is_said_in_one_line() {
+    if vyper_is_absent() {
+        return;
+    }
     let folder = project(&TOKEN.replace("paused: bool", "paused: nothing"));
     let error = get(folder.path(), "Token.vy:Token")
         .unwrap_err()
