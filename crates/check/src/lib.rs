@@ -17,7 +17,7 @@ mod waivers;
 
 pub use input::{Kind, Options, Side, WaiverRule};
 pub use live::{Live, Seen, wanted};
-pub use rules::{RULES, Rule, rule};
+pub use rules::{RULES, Rule, allowable, rule};
 
 use cutover_types::{
     Category, CheckReport, Finding, LayoutVerdict, SafetyVerdict, StorageItem, StorageLayout,
@@ -37,6 +37,7 @@ pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckRepor
     findings.extend(build::compare(blue, green, options));
     let interface = interface::compare(blue, green, options);
     findings.extend(interface.findings);
+    findings.retain(|found| !options.unsafe_allow.contains(&found.rule));
     waivers::apply(&mut findings, [blue, green], options);
     spans::fill(&mut findings, blue, green);
     findings.sort_by_key(order);

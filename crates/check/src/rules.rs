@@ -1,6 +1,9 @@
 //! Every rule, with what it means and what to do about it.
 
-use cutover_types::{Category, Finding, Severity};
+use cutover_types::{Category, Finding, Severity, text::terminal};
+
+/// Characters of an id that is shown.
+const MAX_ID: usize = 120;
 
 /// A rule of `check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +237,7 @@ rules! {
         "a waiver fits no finding",
         "remove it: it would accept the next such finding unseen";
     WAIVER_UNKNOWN_RULE = "waiver-unknown-rule", Safety, Warning,
-        "a waiver names a rule that does not exist",
+        "a waiver or an annotation names a rule that does not exist",
         "correct the id: as it stands it accepts nothing";
     WAIVER_INVALID = "waiver-invalid", Safety, Warning,
         "a waiver cannot count as it is written",
@@ -244,7 +247,78 @@ rules! {
         "write one waiver for each, with `contract` and `variable`";
 }
 
+/// Kinds that OpenZeppelin's checker takes and that no rule here finds: structs and enums are read.
+const ALLOWED_FOR_NOTHING: [&str; 2] = ["struct-definition", "enum-definition"];
+
+/// Whether a safety rule can be switched off by this id.
+///
+/// # Errors
+/// In one sentence, why not.
+pub fn allowable(id: &str) -> Result<(), String> {
+    let shown = terminal(id, MAX_ID);
+    match rule(id) {
+        Some(rule) if rule.category == Category::Safety => Ok(()),
+        Some(_) => Err(format!(
+            "`{shown}` is no safety rule: a waiver in cutover.toml accepts its findings"
+        )),
+        None if ALLOWED_FOR_NOTHING.contains(&id) => Ok(()),
+        None => {
+            let near = near(id).map(|id| format!("`{id}`"));
+            Err(format!(
+                "no rule is called `{shown}`: the nearest are {}",
+                near.join(", ")
+            ))
+        }
+    }
+}
+
+/// The three rules whose ids differ least.
+pub(crate) fn near(wanted: &str) -> [&'static str; 3] {
+    // Nothing that long is near, and the distance takes time.
+    let wanted: String = wanted.chars().take(MAX_ID).collect();
+    let mut ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
+    ids.sort_by_key(|id| (strsim::damerau_levenshtein(id, &wanted), *id));
+    [ids[0], ids[1], ids[2]]
+}
+
 /// The rule with this id.
 pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_switch_nothing_off_are_told_with_those_that_do() {
+        for kind in OPENZEPPELINS {
+            assert_eq!(allowable(kind), Ok(()), "{kind}");
+        }
+        assert_eq!(near("typechanged")[0], "typechange");
+        let told = allowable("delegatcall").unwrap_err();
+        assert!(told.contains("the nearest are `delegatecall`"), "{told}");
+        assert!(allowable("delete").unwrap_err().contains("no safety rule"));
+        for odd in ["", "*", "Constructor", &"é".repeat(9_000)] {
+            assert!(allowable(odd).is_err(), "{odd}");
+        }
+    }
+
+    /// `errorKinds` of upgrades-core 1.46.
+    const OPENZEPPELINS: [&str; 14] = [
+        "state-variable-assignment",
+        "state-variable-immutable",
+        "external-library-linking",
+        "struct-definition",
+        "enum-definition",
+        "constructor",
+        "delegatecall",
+        "selfdestruct",
+        "missing-public-upgradeto",
+        "internal-function-storage",
+        "missing-initializer",
+        "missing-initializer-call",
+        "duplicate-initializer-call",
+        "incorrect-initializer-order",
+    ];
 }

@@ -1,5 +1,6 @@
 //! Upgrade safety: what goes wrong behind a proxy whatever the layout.
 
+mod annotations;
 mod constant;
 mod construction;
 mod fixed_target;
@@ -72,6 +73,7 @@ pub(crate) fn inspect(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> O
     upgrade_function::inspect(&subject, before.as_ref(), &mut outcome);
     stored_functions::inspect(&subject, green.layout, &mut outcome);
     initializers::inspect(&subject, before.as_ref(), &mut outcome);
+    annotations::inspect(&subject, &mut outcome);
     outcome
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     Options, Side, WaiverRule,
-    rules::{self, RULES, Rule},
+    rules::{self, Rule},
 };
 use cutover_types::{Finding, check::Waiver, text::terminal};
 use std::collections::BTreeSet;
@@ -64,7 +64,9 @@ pub(crate) fn apply(findings: &mut Vec<Finding>, sides: [&Side<'_>; 2], options:
                 format!(
                     "no rule is called `{}`: the nearest are {}",
                     terminal(&waiver.rule, MAX_TEXT),
-                    near(&waiver.rule).join(", ")
+                    rules::near(&waiver.rule)
+                        .map(|id| format!("`{id}`"))
+                        .join(", ")
                 ),
             ));
         } else if let Some(why) = fault(waiver) {
@@ -198,20 +200,6 @@ fn scope(waiver: &WaiverRule) -> String {
         }
     }
     text
-}
-
-/// The three rules whose ids differ least.
-fn near(wanted: &str) -> Vec<String> {
-    let distance = |id: &str| {
-        let same = |(a, b): &(u8, u8)| a == b;
-        let prefix = id.bytes().zip(wanted.bytes()).take_while(same).count();
-        let most = id.len().min(wanted.len()) - prefix;
-        let ends = id.bytes().rev().zip(wanted.bytes().rev()).take(most);
-        id.len() + wanted.len() - 2 * (prefix + ends.take_while(same).count())
-    };
-    let mut ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
-    ids.sort_by_key(|id| (distance(id), *id));
-    ids.iter().take(3).map(|id| format!("`{id}`")).collect()
 }
 
 fn expired(finding: &Finding, rule: &WaiverRule) -> Finding {
@@ -358,14 +346,5 @@ mod tests {
         ] {
             assert_eq!(is_date(text), is, "{text}");
         }
-    }
-
-    #[test]
-    fn near_rules_are_named() {
-        assert_eq!(
-            near("typechanged").first().map(String::as_str),
-            Some("`typechange`")
-        );
-        assert_eq!(near("").len(), 3);
     }
 }

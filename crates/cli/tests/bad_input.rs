@@ -173,6 +173,22 @@ fn code_reference_that_names_no_code_lists_the_shapes() {
 }
 
 #[test]
+fn rule_that_does_not_exist_is_told_with_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let allow = |rule: &str| {
+        let sides = ["check", "--blue", "A.sol:A", "--green", "A.sol:A"];
+        run(cutover(folder.path())
+            .args(sides)
+            .args(["--unsafe-allow", rule]))
+    };
+    allow("delegatcall").refused(2, &["`delegatcall`", "`delegatecall`"]);
+    allow("constructor,delete").refused(2, &["`delete` is no safety rule", "cutover.toml"]);
+    // OpenZeppelin's names all count, also in its way of listing them.
+    let ran = allow("struct-definition, selfdestruct");
+    assert!(ran.stderr.contains("A.sol"), "{}", ran.stderr);
+}
+
+#[test]
 fn artifact_without_a_layout_is_inconclusive_and_says_how_to_get_one() {
     let folder = tempfile::tempdir().unwrap();
     let artifact = json!({"abi": [], "bytecode": {"object": "0x6000", "linkReferences": {}}, "deployedBytecode": {"object": "0x6000", "linkReferences": {}}});

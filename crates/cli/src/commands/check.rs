@@ -67,7 +67,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME", value_parser = hardfork)]
     hardfork: Option<Hardfork>,
     /// Do not apply a safety rule; may be given several times. A waiver in cutover.toml says who and why
-    #[arg(long, value_name = "RULE", num_args = 1..)]
+    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', value_parser = allowable)]
     unsafe_allow: Vec<String>,
     /// A variable renamed in place is a note, not an error
     #[arg(long)]
@@ -212,6 +212,12 @@ impl Check {
         }
         said.or(found)
     }
+}
+
+/// An id that switches nothing off is a typing error, not a wish.
+fn allowable(text: &str) -> Result<String, String> {
+    let id = text.trim();
+    cutover_check::allowable(id).map(|()| id.to_owned())
 }
 
 fn hardfork(text: &str) -> Result<Hardfork, String> {

@@ -7,7 +7,7 @@ mod tree;
 
 pub use excerpt::Excerpt;
 pub use reach::{
-    Reached, allows, constructors, dispatch, entry_points, is_constructor, reachable,
+    Reached, allowances, allows, constructors, dispatch, entry_points, is_constructor, reachable,
     reachable_from, target, unresolved,
 };
 

@@ -127,9 +127,19 @@ pub fn dispatch<'a>(linearized: &[Node<'a>], function: Node<'a>) -> Node<'a> {
 pub fn allows(tree: &Tree, rule: &str, reachable_only: bool) -> bool {
     let text = documentation(tree);
     let allowed = |tag| arguments(text, tag).any(|word| word == rule);
-    (!reachable_only && allowed("@custom:oz-upgrades-unsafe-allow"))
-        || allowed("@custom:oz-upgrades-unsafe-allow-reachable")
+    (!reachable_only && allowed(ALLOW[0])) || allowed(ALLOW[1])
 }
+
+/// Every word of the annotations that allow unsafe constructs.
+pub fn allowances(tree: &Tree) -> impl Iterator<Item = &str> {
+    let text = documentation(tree);
+    ALLOW.iter().flat_map(|tag| arguments(text, tag))
+}
+
+const ALLOW: [&str; 2] = [
+    "@custom:oz-upgrades-unsafe-allow",
+    "@custom:oz-upgrades-unsafe-allow-reachable",
+];
 
 /// Words after a tag of a documentation text, up to the next tag.
 fn arguments<'a>(text: &'a str, tag: &'a str) -> impl Iterator<Item = &'a str> {
