@@ -1,6 +1,6 @@
 //! Vyper layouts, from the compiler `scripts/setup` installs.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use cutover_artifacts::{ArtifactError, Code, LoadOptions, Need, Reference, load};
 use std::{fs, path::Path};

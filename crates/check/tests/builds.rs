@@ -1,6 +1,6 @@
 //! Layouts that come without Solidity syntax trees: recorded by OpenZeppelin, compiled by Vyper.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod support;
 
