@@ -1,5 +1,7 @@
 //! Blue's and green's storage side by side, slot by slot.
 
+mod marks;
+mod placed;
 mod svg;
 #[cfg(test)]
 mod tests;
@@ -7,7 +9,9 @@ mod text;
 
 use crate::{Block, Style, hex};
 use alloy_primitives::{B256, U256};
-use cutover_types::{Finding, StorageItem, StorageLayout, check::Category};
+use cutover_types::{Finding, StorageItem, StorageLayout};
+use marks::{mark, settle};
+use placed::{Placed, is_gap, placed};
 use std::collections::BTreeSet;
 
 /// Rows shown of one map; what is behind them is counted.
@@ -52,6 +56,8 @@ struct Line {
     blue: Option<Cell>,
     green: Option<Cell>,
     mark: Mark,
+    /// The variable that blocks the upgrade, where this part of it looks as it was.
+    suspect: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,16 +120,6 @@ impl Cell {
             format!("{}: {}", self.label, self.kind)
         }
     }
-}
-
-/// A variable with its slots: `first..end`.
-#[derive(Clone, Debug)]
-struct Placed<'a> {
-    item: &'a StorageItem,
-    kind: &'a str,
-    first: U256,
-    end: U256,
-    bytes: std::ops::Range<u64>,
 }
 
 impl Map {
@@ -216,34 +212,6 @@ fn title(name: &str, blue: Option<B256>, green: Option<B256>) -> String {
     }
 }
 
-/// Items with numbers that are numbers, in order.
-fn placed<'a>(items: &'a [StorageItem], layout: &'a StorageLayout) -> Vec<Placed<'a>> {
-    let mut all: Vec<_> = items
-        .iter()
-        .filter_map(|item| {
-            let info = layout.types.get(&item.type_id)?;
-            let first: U256 = item.slot.parse().ok()?;
-            let size: U256 = info.number_of_bytes.parse().ok()?;
-            let start = item.offset.min(31);
-            let slots = size.div_ceil(U256::from(32)).max(U256::ONE);
-            let end = first.saturating_add(slots);
-            let last = size
-                .saturating_add(U256::from(start))
-                .min(U256::from(32))
-                .to::<u64>();
-            Some(Placed {
-                item,
-                kind: &info.label,
-                first,
-                end,
-                bytes: start..last.max(start + 1),
-            })
-        })
-        .collect();
-    all.sort_by_key(|placed| (placed.first, placed.bytes.start));
-    all
-}
-
 impl Frame {
     fn of(
         title: Option<String>,
@@ -271,6 +239,7 @@ impl Frame {
                 lines: lines(first, &ours, &theirs, findings),
             });
         }
+        settle(&mut rows);
         let mut rows = folded(rows);
         let left_out = rows.len().saturating_sub(MAX_ROWS);
         rows.truncate(MAX_ROWS);
@@ -339,10 +308,12 @@ fn lines(
         // Overlapping items of one side are the layout's own mistake; each keeps its line.
         for index in 0..ours.len().max(theirs.len()) {
             let (old, new) = (ours.get(index), theirs.get(index));
+            let (mark, suspect) = mark(old.copied(), new.copied(), blue, slot, findings);
             all.push(Line {
                 blue: old.map(|placed| cell(placed, slot)),
                 green: new.map(|placed| cell(placed, slot)),
-                mark: mark(old.copied(), new.copied(), blue, slot, findings),
+                mark,
+                suspect,
             });
         }
     }
@@ -362,7 +333,7 @@ fn begin<'x, 'a>(
 fn cell(placed: &Placed<'_>, slot: U256) -> Cell {
     let continued = placed.first < slot;
     Cell {
-        label: placed.item.label.clone(),
+        label: placed.label.clone(),
         kind: placed.kind.to_owned(),
         bytes: if continued {
             0..32
@@ -371,71 +342,6 @@ fn cell(placed: &Placed<'_>, slot: U256) -> Cell {
         },
         continued,
         gap: is_gap(placed.item),
-    }
-}
-
-/// A type without the contracts its parts are declared in.
-fn bare(kind: &str) -> String {
-    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    let mut out = String::new();
-    for c in kind.chars() {
-        if c == '.' {
-            out.truncate(out.trim_end_matches(is_name).len());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-fn is_gap(item: &StorageItem) -> bool {
-    item.label.starts_with("__gap")
-}
-
-fn mark(
-    old: Option<&Placed<'_>>,
-    new: Option<&Placed<'_>>,
-    blue: &[&Placed<'_>],
-    slot: U256,
-    findings: &[Finding],
-) -> Mark {
-    let blocked = |item: &StorageItem, is_blue: bool| {
-        findings.iter().any(|finding| {
-            let named = finding.label.as_ref() == Some(&item.label);
-            let here = finding.slot.as_ref() == Some(&item.slot)
-                && finding.offset == Some(item.offset)
-                && finding.contract == item.contract;
-            finding.category == Category::Layout
-                && finding.blocks()
-                && named
-                && (here || is_blue && !is_gap(item))
-        })
-    };
-    if new.is_some_and(|new| blocked(new.item, false))
-        || old.is_some_and(|old| blocked(old.item, true))
-    {
-        return Mark::Wrong;
-    }
-    match (old, new) {
-        (Some(old), Some(new)) if is_gap(old.item) && is_gap(new.item) => Mark::Same,
-        (Some(old), Some(new)) if is_gap(old.item) && !is_gap(new.item) => Mark::Added,
-        (Some(old), Some(new))
-            if (&old.item.label, bare(old.kind), &old.bytes)
-                == (&new.item.label, bare(new.kind), &new.bytes) =>
-        {
-            Mark::Same
-        }
-        (Some(_), Some(_)) => Mark::Changed,
-        (Some(_), None) => Mark::Gone,
-        (None, Some(new)) => {
-            let bytes = cell(new, slot).bytes;
-            let over = blue.iter().any(|old| {
-                let used = cell(old, slot).bytes;
-                !is_gap(old.item) && used.start < bytes.end && bytes.start < used.end
-            });
-            if over { Mark::Changed } else { Mark::Added }
-        }
-        (None, None) => Mark::Same,
     }
 }
 

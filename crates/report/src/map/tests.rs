@@ -1,6 +1,6 @@
 //! The map as text and as a picture.
 
-use super::*;
+use super::{marks::bare, *};
 use crate::check_tests::finding;
 use cutover_types::{TypeInfo, check::Severity};
 
@@ -164,4 +164,79 @@ fn a_type_is_the_same_wherever_it_is_declared() {
     );
     assert_eq!(bare("struct B.S"), bare("struct A.S"));
     assert_ne!(bare("struct A.S"), bare("struct A.T"));
+}
+
+/// `label type slot offset` of a struct's members, in a layout with one variable of it.
+fn with_struct(members: &str, slots: u64) -> StorageLayout {
+    let mut inner = layout(members);
+    let info = TypeInfo {
+        encoding: "inplace".into(),
+        label: "struct Vault.Pair".into(),
+        number_of_bytes: (slots * 32).to_string(),
+        key: None,
+        value: None,
+        base: None,
+        members: Some(std::mem::take(&mut inner.storage)),
+        enum_values: None,
+        underlying: None,
+    };
+    inner.types.insert("t_pair".into(), info);
+    inner.storage = vec![item(&["pair", "t_pair", "3", "0"])];
+    inner
+}
+
+fn marks(blue: &StorageLayout, green: &StorageLayout, findings: &[Finding]) -> Vec<(char, String)> {
+    let map = Map::of(("b", Some(blue)), ("g", Some(green)), findings);
+    let rows = map.frames.iter().flat_map(|frame| &frame.rows);
+    let lines = rows.flat_map(|row| match row {
+        Row::Slots { lines, .. } => lines.clone(),
+        Row::Folded(_) => Vec::new(),
+    });
+    let cell = |line: Line| (line.mark.sign(), line.green.or(line.blue).unwrap().label);
+    lines.map(cell).collect()
+}
+
+#[test]
+fn structs_are_shown_by_their_members() {
+    let blue = with_struct("left uint64 0 0\nright uint256 1 0", 2);
+    let more = with_struct("left uint64 0 0\nflag bool 0 8\nright uint256 1 0", 2);
+    let marked = |green: &StorageLayout, findings: &[Finding]| -> Vec<String> {
+        let all = marks(&blue, green, findings).into_iter();
+        all.map(|(sign, label)| format!("{sign}{label}")).collect()
+    };
+    assert_eq!(
+        marked(&more, &[]),
+        ["=pair.left", "+pair.flag", "=pair.right"]
+    );
+    let mut wrong = finding("typechange", Severity::Error);
+    (wrong.label, wrong.slot) = (Some("pair".into()), Some("3".into()));
+    let other = with_struct("left uint64 0 0\nright address 1 0", 2);
+    let wrong = [wrong];
+    assert_eq!(marked(&other, &wrong), ["=pair.left", "!pair.right"]);
+    // What is wrong does not show in names and types: nothing of it is called the same.
+    assert_eq!(marked(&blue, &wrong), ["!pair.left", "!pair.right"]);
+    let svg = Map::of(("b", Some(&blue)), ("g", Some(&more)), &[]).svg();
+    assert!(svg.contains("pair.flag: bool"));
+}
+
+#[test]
+fn structs_that_contain_themselves_or_too_much_stay_whole() {
+    let mut endless = with_struct("inner t_pair 0 0", 1);
+    let two = vec![
+        item(&["a", "t_pair", "0", "0"]),
+        item(&["b", "t_pair", "0", "0"]),
+    ];
+    if let Some(info) = endless.types.get_mut("t_pair") {
+        info.members = Some(two);
+    }
+    let map = Map::of(("b", Some(&endless)), ("g", Some(&endless)), &[]);
+    assert!(map.text(&Style::default()).lines().count() < 200);
+    let members: String = (0..2_000)
+        .map(|i| format!("m{i} uint256 {i} 0\n"))
+        .collect();
+    let large = with_struct(members.trim_end(), 2_000);
+    let shown = marks(&large, &large, &[]);
+    assert_eq!(shown, [('=', "pair".to_owned())]);
+    let outside = with_struct("left uint64 9 0", 1);
+    assert_eq!(marks(&outside, &outside, &[]), [('=', "pair".to_owned())]);
 }
