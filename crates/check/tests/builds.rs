@@ -204,3 +204,35 @@ contract A {
             .any(|one| one.rule == "state-variable-immutable")
     );
 }
+
+#[test]
+fn an_opcode_is_shown_with_the_function_its_way_begins_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.20;
+library L {
+  function go(address to) internal {
+    (bool ok,) = to.delegatecall(\"\"); require(ok);
+  }
+}
+contract A {
+  function run(address to) external { _run(to); }
+  function _run(address to) internal { L.go(to); }
+}";
+    fs::write(folder.path().join("A.sol"), source).unwrap();
+    let report = report(folder.path(), "A.sol:A", "A.sol:A");
+    let mut found = report.findings.iter();
+    let found = found.find(|one| one.rule == "delegatecall").unwrap();
+    assert!(
+        found.message.contains("run → _run → L.go"),
+        "{}",
+        found.message
+    );
+    let spans: Vec<_> = found
+        .spans
+        .iter()
+        .map(|span| (span.line, span.column))
+        .collect();
+    assert_eq!(spans, [(5, 18), (9, 12)]);
+    assert_eq!(found.spans[1].note, "the way there begins in `run`");
+}

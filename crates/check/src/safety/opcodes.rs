@@ -1,9 +1,13 @@
 //! Code that destroys the contract or runs foreign code on its storage, assembly included.
 
 use super::{Outcome, Subject, fixed_target::Targets};
-use crate::rules::{self, Rule};
+use crate::{
+    rules::{self, Rule},
+    spans,
+};
 use cutover_types::{
     Severity,
+    check::Role,
     source::{
         Node, Reached, Tree, allows, constructors, id, kind, reachable, reachable_from, unresolved,
         visit, visit_while,
@@ -115,6 +119,12 @@ fn report<'a>(
         }
         let mut finding = subject.finding(rule, &function.node, operation.tree, message);
         finding.severity = severity;
+        let entry = function.entry;
+        let begins = subject.index.span(entry.unit, entry.tree);
+        if let (Some(begins), true) = (begins, function.path.len() > 1) {
+            let note = format!("the way there begins in `{}`", function.path[0]);
+            finding.spans.push(spans::at(Role::Green, begins, note));
+        }
         outcome.findings.push(finding);
     }
 }

@@ -8,6 +8,8 @@ use std::collections::{HashSet, VecDeque};
 pub struct Reached<'a> {
     /// The definition.
     pub node: Node<'a>,
+    /// The function the way begins at.
+    pub entry: Node<'a>,
     /// Names of the functions on the way, the entry point first, this one last; a library's
     /// with the library's name.
     pub path: Vec<String>,
@@ -37,8 +39,11 @@ pub fn reachable_from<'a>(
 ) -> Vec<Reached<'a>> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    let mut queue: VecDeque<_> = starts.into_iter().map(|node| (node, Vec::new())).collect();
-    while let Some((node, mut path)) = queue.pop_front() {
+    let mut queue: VecDeque<_> = starts
+        .into_iter()
+        .map(|node| (node, node, Vec::new()))
+        .collect();
+    while let Some((node, entry, mut path)) = queue.pop_front() {
         if !seen.insert(id(node.tree)) || !enter(&node) {
             continue;
         }
@@ -47,10 +52,10 @@ pub fn reachable_from<'a>(
         }
         for target in references(index, linearized, &node) {
             if !seen.contains(&id(target.tree)) {
-                queue.push_back((target, path.clone()));
+                queue.push_back((target, entry, path.clone()));
             }
         }
-        found.push(Reached { node, path });
+        found.push(Reached { node, entry, path });
     }
     found
 }
