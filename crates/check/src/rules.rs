@@ -263,22 +263,33 @@ pub fn allowable(id: &str) -> Result<(), String> {
         )),
         None if ALLOWED_FOR_NOTHING.contains(&id) => Ok(()),
         None => {
-            let near = near(id).map(|id| format!("`{id}`"));
+            let near = near(id, Some(Category::Safety));
             Err(format!(
                 "no rule is called `{shown}`: the nearest are {}",
-                near.join(", ")
+                quoted(&near)
             ))
         }
     }
 }
 
-/// The three rules whose ids differ least.
-pub(crate) fn near(wanted: &str) -> [&'static str; 3] {
+/// The three rules, of one family or all, whose ids differ least.
+pub(crate) fn near(wanted: &str, family: Option<Category>) -> Vec<&'static str> {
     // Nothing that long is near, and the distance takes time.
     let wanted: String = wanted.chars().take(MAX_ID).collect();
-    let mut ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
+    let rules = RULES.iter();
+    let mut ids: Vec<_> = rules
+        .filter(|rule| family.is_none_or(|family| rule.category == family))
+        .map(|rule| rule.id)
+        .collect();
     ids.sort_by_key(|id| (strsim::damerau_levenshtein(id, &wanted), *id));
-    [ids[0], ids[1], ids[2]]
+    ids.truncate(3);
+    ids
+}
+
+/// Ids, as they stand in a sentence.
+pub(crate) fn quoted(ids: &[&str]) -> String {
+    let quoted: Vec<_> = ids.iter().map(|id| format!("`{id}`")).collect();
+    quoted.join(", ")
 }
 
 /// The rule with this id.
@@ -295,7 +306,7 @@ mod tests {
         for kind in OPENZEPPELINS {
             assert_eq!(allowable(kind), Ok(()), "{kind}");
         }
-        assert_eq!(near("typechanged")[0], "typechange");
+        assert_eq!(near("typechanged", None)[0], "typechange");
         let told = allowable("delegatcall").unwrap_err();
         assert!(told.contains("the nearest are `delegatecall`"), "{told}");
         assert!(allowable("delete").unwrap_err().contains("no safety rule"));

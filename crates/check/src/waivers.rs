@@ -64,9 +64,7 @@ pub(crate) fn apply(findings: &mut Vec<Finding>, sides: [&Side<'_>; 2], options:
                 format!(
                     "no rule is called `{}`: the nearest are {}",
                     terminal(&waiver.rule, MAX_TEXT),
-                    rules::near(&waiver.rule)
-                        .map(|id| format!("`{id}`"))
-                        .join(", ")
+                    rules::quoted(&rules::near(&waiver.rule, None))
                 ),
             ));
         } else if let Some(why) = fault(waiver) {
