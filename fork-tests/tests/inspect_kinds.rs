@@ -6,6 +6,8 @@
 mod aragon;
 #[path = "inspect_kinds/calls.rs"]
 mod calls;
+#[path = "inspect_kinds/clones.rs"]
+mod clones;
 #[path = "inspect_kinds/pruned.rs"]
 mod pruned;
 #[path = "inspect_kinds/world.rs"]
@@ -420,20 +422,6 @@ async fn an_implementation_that_accepts_everything_proves_nothing() {
     assert_eq!(facts.kind, ProxyKind::Unknown);
     assert_eq!(facts.implementation.address, yes);
     assert!(found.upgrade.is_none());
-}
-
-#[tokio::test]
-async fn clones_are_proxies_of_a_kind_not_known() {
-    let world = World::start().await;
-    let (blue, _) = boxes(&world).await;
-    let mut code = hex("3d602d80600a3d3981f3363d3d373d3d3d363d73").to_vec();
-    code.extend(blue);
-    code.extend(hex("5af43d82803e903d91602b57fd5bf3"));
-    let clone = world.deploy(&code.into(), &[]).await;
-    let facts = look(&world, clone).await.proxy.unwrap();
-    assert_eq!(facts.kind, ProxyKind::Unknown);
-    assert_eq!(facts.implementation.address, blue);
-    assert_eq!(facts.location, Location::Code);
 }
 
 fn hex(text: &str) -> Bytes {

@@ -92,7 +92,9 @@ async fn report(
     progress.advance(1);
     let recognized = kinds::recognize(&mut session, &subject).await?;
     progress.advance(1);
-    let implementation = subject.forward.target;
+    let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
+    let implementation = forward.target;
+    let location = forward.location.clone();
     let proofs = proofs(&mut session, &recognized.paths, implementation).await?;
     progress.advance(1);
     inspection.controllers = controllers(&mut session, proxy, &recognized, &proofs).await?;
@@ -123,7 +125,7 @@ async fn report(
     inspection.proxy = Some(ProxyFacts {
         kind: recognized.kind,
         implementation: runs,
-        location: subject.forward.location,
+        location,
         admin: recognized.admin,
         beacon: recognized.beacon,
         facets: recognized.facets,
@@ -196,6 +198,9 @@ async fn subject(
                 location: Location::Code,
                 kind: Some(CallKind::DelegateCall),
                 question: None,
+                fixed: true,
+                next: forward(session, proxy).await?.map(Box::new),
+                unread: None,
             },
         }));
     }
@@ -225,6 +230,9 @@ async fn subject(
                     location: Location::Slot(slot),
                     kind: None,
                     question: None,
+                    fixed: false,
+                    next: None,
+                    unread: None,
                 },
             }));
         }
@@ -275,10 +283,14 @@ fn answers(
         (None, None) => {
             let (possible, why) = match (&recognized.shut, recognized.kind) {
                 (Some(why), _) => (Possible::No, why.as_str()),
-                (None, ProxyKind::Unknown) => {
+                (None, ProxyKind::Unknown | ProxyKind::PackedSlot) => {
                     (Possible::Unknown, "how it is upgraded is not known")
                 }
-                (None, _) => (Possible::Unknown, "nobody was found who can upgrade it"),
+                (None, _) => {
+                    let nobody = "nobody was found who can upgrade it";
+                    let why = recognized.without_call.as_deref().unwrap_or(nobody);
+                    (Possible::Unknown, why)
+                }
             };
             let rollback = RollbackFacts {
                 possible,

@@ -24,7 +24,17 @@ pub(crate) struct Forward {
     pub(crate) kind: Option<CallKind>,
     /// The question that `location` answered, when it is a call.
     pub(crate) question: Option<Bytes>,
+    /// Whether nothing but the code decided the target: no slot was read and nobody was asked.
+    pub(crate) fixed: bool,
+    /// Where the target's own code sends the call on, in the same storage: it is a proxy too.
+    pub(crate) next: Option<Box<Forward>>,
+    /// What the node refused that the target's code went on to read: whether there is a `next` is not
+    /// known then.
+    pub(crate) unread: Option<Missing>,
 }
+
+/// Proxies behind each other that are followed.
+const LAYERS: u32 = 4;
 
 /// Calldata that no function of any contract claims: a selector nobody chose and one word.
 pub(crate) fn unknown_call(proxy: Address) -> Bytes {
@@ -51,18 +61,91 @@ pub(crate) async fn forward(
     if let Some(guess) = undecided(&played, frame.map(|(_, frame)| frame.to)) {
         return Err(session.cannot_tell(guess));
     }
-    let Some((at, frame)) = frame else {
+    let Some((at, _)) = frame else {
         return Ok(None);
     };
-    let calls = &played.outcomes[0].calls[..at];
-    let proxy_code = session.code(proxy).await?.unwrap_or_default();
-    let (location, question) = origin(proxy, frame.to, &played.reads, calls, &proxy_code);
-    Ok(Some(Forward {
-        target: frame.to,
-        location,
-        kind: Some(frame.kind),
-        question,
-    }))
+    let calls = played.outcomes[0].calls.clone();
+    layers(session, proxy, &calls, at, &played.reads).await
+}
+
+/// The forwarding at `calls[at]` and those that follow it in the same storage.
+async fn layers(
+    session: &mut Session,
+    proxy: Address,
+    calls: &[CallFrame],
+    at: usize,
+    reads: &[Read],
+) -> Result<Option<Forward>, InspectError> {
+    let mut chain = Vec::new();
+    let (mut before, mut at, mut code_of) = (0, Some(at), proxy);
+    while let Some(index) = at {
+        let frame = &calls[index];
+        let asked = &calls[before..index];
+        let code = session.code(code_of).await?.unwrap_or_default();
+        let seen = before_account(reads, frame.to);
+        let (location, question) = origin(proxy, frame, seen, asked, &code);
+        let fixed = asked.is_empty()
+            && !seen.iter().any(|read| match read {
+                Read::Slot(whose, ..) => *whose == proxy,
+                Read::Guessed(_) => true,
+                Read::Account(_) => false,
+            });
+        chain.push(Forward {
+            target: frame.to,
+            location,
+            kind: Some(frame.kind),
+            question,
+            fixed,
+            next: None,
+            unread: None,
+        });
+        at = (frame.depth < LAYERS && is_delegate(frame.kind))
+            .then(|| onward(calls, index, proxy))
+            .flatten();
+        before = index + 1;
+        code_of = frame.to;
+    }
+    let unread = reads.iter().find_map(|read| match read {
+        Read::Guessed(missing) => Some(*missing),
+        _ => None,
+    });
+    let inwards = |next: Option<Forward>, outer| {
+        Some(Forward {
+            next: next.map(Box::new),
+            unread,
+            ..outer
+        })
+    };
+    Ok(chain.into_iter().rev().fold(None, inwards))
+}
+
+fn is_delegate(kind: CallKind) -> bool {
+    matches!(kind, CallKind::DelegateCall | CallKind::CallCode)
+}
+
+/// The call inside `calls[index]` that hands its calldata on to other code in the same storage.
+fn onward(calls: &[CallFrame], index: usize, proxy: Address) -> Option<usize> {
+    let outer = &calls[index];
+    let inside = calls.iter().enumerate().skip(index + 1);
+    inside
+        .take_while(|(_, frame)| frame.depth > outer.depth)
+        .find(|(_, frame)| {
+            frame.depth == outer.depth + 1
+                && is_delegate(frame.kind)
+                && frame.from == proxy
+                && frame.to != outer.to
+                && frame.input.starts_with(&outer.input)
+        })
+        .map(|(at, _)| at)
+}
+
+/// What was read before `target` was loaded.
+fn before_account(reads: &[Read], target: Address) -> &[Read] {
+    let loaded = reads
+        .iter()
+        .position(|read| *read == Read::Account(target))
+        .unwrap_or(reads.len());
+    &reads[..loaded]
 }
 
 /// The call at depth 1 that carries the calldata on; delegate calls before others.
@@ -88,13 +171,10 @@ pub(crate) fn forwarding<'a>(
 
 /// The first guess that the forwarding could depend on: any before its target was loaded.
 fn undecided(played: &Played, target: Option<Address>) -> Option<Missing> {
-    let decided = target.and_then(|target| {
-        played
-            .reads
-            .iter()
-            .position(|read| *read == Read::Account(target))
-    });
-    let before = &played.reads[..decided.unwrap_or(played.reads.len())];
+    let before = match target {
+        Some(target) => before_account(&played.reads, target),
+        None => &played.reads,
+    };
     before.iter().find_map(|read| match read {
         Read::Guessed(missing) => Some(*missing),
         _ => None,
@@ -103,13 +183,14 @@ fn undecided(played: &Played, target: Option<Address>) -> Option<Missing> {
 
 fn origin(
     proxy: Address,
-    target: Address,
+    forwarded: &CallFrame,
     reads: &[Read],
     calls: &[CallFrame],
     code: &[u8],
 ) -> (Location, Option<Bytes>) {
-    if let Some(slot) = slot_holding(reads, proxy, target) {
-        return (Location::Slot(slot), None);
+    let target = forwarded.to;
+    if let Some(place) = place(reads, proxy, target) {
+        return (place, None);
     }
     if target.is_zero() {
         // Not initialized: any empty slot holds zero, so only the standard ones count.
@@ -121,7 +202,7 @@ fn origin(
         }
     }
     let answered = calls.iter().rev().find(|frame| {
-        frame.depth == 1
+        frame.depth == forwarded.depth
             && matches!(frame.kind, CallKind::StaticCall | CallKind::Call)
             && frame.output.get(..32) == Some(target.into_word().as_slice())
     });
@@ -135,6 +216,11 @@ fn origin(
 
 /// The first slot of `holder` that was read and holds `address`: whole, else packed with other values.
 pub(crate) fn slot_holding(reads: &[Read], holder: Address, address: Address) -> Option<B256> {
+    place(reads, holder, address)?.slot()
+}
+
+/// Where in the slots of `holder` that were read `address` stands: alone, else with other values.
+fn place(reads: &[Read], holder: Address, address: Address) -> Option<Location> {
     if address.is_zero() {
         return None;
     }
@@ -145,12 +231,15 @@ pub(crate) fn slot_holding(reads: &[Read], holder: Address, address: Address) ->
         })
     };
     let whole = U256::from_be_bytes(address.into_word().0);
-    slots()
-        .find(|(_, value)| *value == whole)
-        .or_else(|| {
-            slots().find(|(_, value)| code::has_address(&value.to_be_bytes::<32>(), address))
-        })
-        .map(|(slot, _)| slot)
+    if let Some((slot, _)) = slots().find(|(_, value)| *value == whole) {
+        return Some(Location::Slot(slot));
+    }
+    let mask = U256::MAX >> 96_u32;
+    slots().find_map(|(slot, value)| {
+        let offset =
+            (0..=12).find(|offset| (value >> (8 * usize::from(*offset))) & mask == whole)?;
+        Some(Location::Packed { slot, offset })
+    })
 }
 
 #[cfg(test)]
@@ -211,10 +300,51 @@ mod tests {
         let whole = U256::from_be_bytes(TARGET.into_word().0);
         let slot = B256::with_last_byte;
         let mut reads = vec![Read::Slot(PROXY, slot(6), packed)];
+        let shared = Location::Packed {
+            slot: slot(6),
+            offset: 1,
+        };
+        assert_eq!(place(&reads, PROXY, TARGET), Some(shared));
         assert_eq!(slot_holding(&reads, PROXY, TARGET), Some(slot(6)));
         reads.push(Read::Slot(PROXY, slot(7), whole));
         assert_eq!(slot_holding(&reads, PROXY, TARGET), Some(slot(7)));
         assert_eq!(slot_holding(&reads, TARGET, TARGET), None);
+    }
+
+    #[test]
+    fn a_constant_is_in_the_code_whatever_else_was_read() {
+        let forwarded = frame(CallKind::DelegateCall, 1, TARGET, &[1]);
+        let mut code = vec![0x73];
+        code.extend(TARGET);
+        let other = U256::from_be_bytes(Address::repeat_byte(0xcc).into_word().0);
+        let reads = [Read::Slot(PROXY, B256::ZERO, other)];
+        let (location, question) = origin(PROXY, &forwarded, &reads, &[], &code);
+        assert_eq!((location, question), (Location::Code, None));
+    }
+
+    #[test]
+    fn the_same_calldata_in_the_same_storage_goes_onward() {
+        let data = [1, 2, 3, 4, 5];
+        let next = Address::repeat_byte(0xdd);
+        let outer = frame(CallKind::DelegateCall, 1, TARGET, &data);
+        let cases = [
+            (frame(CallKind::DelegateCall, 2, next, &data), true),
+            (frame(CallKind::DelegateCall, 3, next, &data), false),
+            (frame(CallKind::Call, 2, next, &data), false),
+            (frame(CallKind::DelegateCall, 2, next, &[9]), false),
+            // Itself again: no other code.
+            (frame(CallKind::DelegateCall, 2, TARGET, &data), false),
+        ];
+        for (inner, found) in cases {
+            let calls = [outer.clone(), inner];
+            assert_eq!(onward(&calls, 0, PROXY).is_some(), found, "{calls:?}");
+        }
+        let calls = [
+            outer.clone(),
+            frame(CallKind::DelegateCall, 1, next, &data),
+            frame(CallKind::DelegateCall, 2, next, &data),
+        ];
+        assert_eq!(onward(&calls, 0, PROXY), None);
     }
 
     #[test]

@@ -86,6 +86,9 @@ fn facts(proxy: &ProxyFacts) -> Vec<(&'static str, Line)> {
         .and(Tone::Dim, hex::short(proxy.implementation.code_hash));
     let place = match proxy.location {
         Location::Slot(slot) => Line::from("slot ").and(Tone::Dim, hex::short(slot)),
+        Location::Packed { slot, offset } => Line::from("slot ")
+            .and(Tone::Dim, hex::short(slot))
+            .text(format!(", shared with other values, from byte {offset}")),
         Location::Code => "in the proxy's code".into(),
         Location::Call(to) => Line::from("answered by ").code(hex::address(to)),
     };

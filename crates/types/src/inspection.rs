@@ -215,14 +215,80 @@ pub enum ProxyKind {
 
 /// Where the implementation address stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(from = "Written", into = "Written")]
 pub enum Location {
     /// In a slot of the proxy (or of its beacon).
     Slot(B256),
+    /// In a slot that it shares with other values, so many bytes from the lowest.
+    Packed {
+        /// The slot.
+        slot: B256,
+        /// Bytes below the address, as in a storage layout.
+        offset: u8,
+    },
     /// In the proxy's code.
     Code,
     /// Answered by a call to another contract.
     Call(Address),
+}
+
+impl Location {
+    /// The slot, shared or not.
+    pub fn slot(&self) -> Option<B256> {
+        match self {
+            Self::Slot(slot) | Self::Packed { slot, .. } => Some(*slot),
+            Self::Code | Self::Call(_) => None,
+        }
+    }
+}
+
+/// A location as it stands in the file: a shared slot is a slot with an offset.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Slot {
+        slot: B256,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offset: Option<u8>,
+    },
+    Call {
+        call: Address,
+    },
+    Word(Word),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Word {
+    Code,
+}
+
+impl From<Location> for Written {
+    fn from(location: Location) -> Self {
+        match location {
+            Location::Slot(slot) => Self::Slot { slot, offset: None },
+            Location::Packed { slot, offset } => Self::Slot {
+                slot,
+                offset: Some(offset),
+            },
+            Location::Code => Self::Word(Word::Code),
+            Location::Call(call) => Self::Call { call },
+        }
+    }
+}
+
+impl From<Written> for Location {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Slot { slot, offset: None } => Self::Slot(slot),
+            Written::Slot {
+                slot,
+                offset: Some(offset),
+            } => Self::Packed { slot, offset },
+            Written::Call { call } => Self::Call(call),
+            Written::Word(Word::Code) => Self::Code,
+        }
+    }
 }
 
 /// A contract with its code hash.
@@ -372,4 +438,30 @@ impl Format for Inspection {
     const FORMAT: &'static str = "cutover/inspect";
     const VERSION: u32 = 1;
     const FILE: &'static str = "inspect.json";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_slot_is_written_as_a_slot_with_an_offset() {
+        let slot = B256::with_last_byte(6);
+        let cases = [
+            (Location::Slot(slot), format!(r#"{{"slot":"{slot}"}}"#)),
+            (
+                Location::Packed { slot, offset: 1 },
+                format!(r#"{{"slot":"{slot}","offset":1}}"#),
+            ),
+            (Location::Code, r#""code""#.into()),
+            (
+                Location::Call(Address::ZERO),
+                format!(r#"{{"call":"{:?}"}}"#, Address::ZERO),
+            ),
+        ];
+        for (location, text) in cases {
+            assert_eq!(serde_json::to_string(&location).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Location>(&text).unwrap(), location);
+        }
+    }
 }

@@ -146,3 +146,15 @@ contract Registry {
         require(ok);
     }
 }
+
+/// An ERC-6551 account, as far as it tells its token.
+contract TokenBound {
+    function token() external view returns (uint256 chain, address collection, uint256 id) {
+        bytes memory code = address(this).code;
+        assembly {
+            chain := mload(add(code, 0x6d))
+            collection := mload(add(code, 0x8d))
+            id := mload(add(code, 0xad))
+        }
+    }
+}

@@ -3,6 +3,9 @@
 mod admin;
 mod aragon;
 mod beacon;
+mod clones;
+mod constant;
+mod eip7702;
 mod owned;
 mod synthetix;
 mod transparent;
@@ -28,6 +31,10 @@ pub(crate) struct Recognized {
     pub(crate) facets: Vec<Facet>,
     /// Why nobody can upgrade it, for a proxy that is known to be immutable.
     pub(crate) shut: Option<String>,
+    /// How it is upgraded when no call does it.
+    pub(crate) without_call: Option<String>,
+    /// The forwarding that ends at what it runs, when the first target is a proxy itself.
+    pub(crate) runs: Option<Forward>,
     /// Signs that point at another kind or implementation.
     pub(crate) conflicts: Vec<String>,
     /// What could not be looked at.
@@ -44,6 +51,8 @@ impl Recognized {
             unsent: None,
             facets: Vec::new(),
             shut: None,
+            without_call: None,
+            runs: None,
             conflicts: Vec::new(),
             notes: Vec::new(),
         }
@@ -81,6 +90,8 @@ pub(crate) trait Kind: Sync {
 
 /// Every kind, in the order they are tried: the stricter first.
 pub(crate) const KINDS: &[&dyn Kind] = &[
+    &clones::Clones,
+    &eip7702::Eip7702,
     &zos::ZosAdmin,
     &transparent::Transparent,
     &uups::Uups,
@@ -92,6 +103,9 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &owned::OpenSea,
     &owned::EternalStorage,
     &owned::Decentraland,
+    // What is left: only where the target stands is known.
+    &constant::LibraryConstant,
+    &constant::PackedSlot,
 ];
 
 /// The kind of `subject`; [`ProxyKind::Unknown`] when none claims it.
