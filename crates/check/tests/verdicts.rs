@@ -33,10 +33,11 @@ struct Case<'a> {
 fn every_pair_gets_its_verdict() {
     let cases: Vec<_> = CASES.split("\n# ").skip(1).map(parse).collect();
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("build.json");
-    std::fs::write(&file, compile(&cases).to_string()).unwrap();
+    let build = compile(&cases);
     let mut wrong = Vec::new();
     for case in &cases {
+        let file = folder.path().join(format!("{}.json", case.id));
+        std::fs::write(&file, part(&build, case.id).to_string()).unwrap();
         let side = |which: &str| {
             let reference = format!("{}#{which}/{}.sol:T", file.display(), case.id);
             load(
@@ -139,9 +140,12 @@ fn parse(text: &str) -> Case<'_> {
 }
 
 fn compile(cases: &[Case<'_>]) -> Value {
+    let base = CASES.split("@uups:\n").nth(1).unwrap();
+    let base = base.split("\n\n# ").next().unwrap();
     let mut sources = Map::new();
     for case in cases {
         for (which, text) in [("old", case.old), ("new", case.new)] {
+            let text = text.replace("@uups", base);
             let text =
                 format!("// SPDX-License-Identifier: MIT\npragma solidity ^0.8.28;\n{text}\n");
             sources.insert(
@@ -183,6 +187,26 @@ fn compile(cases: &[Case<'_>]) -> Value {
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
     json!({ "input": input, "output": output, "solcVersion": "0.8.28" })
+}
+
+/// The part of the build that one case needs.
+fn part(build: &Value, id: &str) -> Value {
+    let units = ["old", "new"].map(|which| format!("{which}/{id}.sol"));
+    let of = |all: &Value| -> Map<String, Value> {
+        units
+            .iter()
+            .map(|unit| (unit.clone(), all[unit].clone()))
+            .collect()
+    };
+    json!({
+        "input": {
+            "language": "Solidity",
+            "sources": of(&build["input"]["sources"]),
+            "settings": build["input"]["settings"],
+        },
+        "output": { "sources": of(&build["output"]["sources"]), "contracts": of(&build["output"]["contracts"]) },
+        "solcVersion": build["solcVersion"],
+    })
 }
 
 fn run(blue: &Code, green: &Code, id: &str) -> CheckReport {

@@ -18,10 +18,12 @@ const log = text => process.stderr.write(`compare-oz: ${text}\n`);
 /** Our own pairs: `# id layout safety rules…`, then both sources. */
 function writtenPairs() {
   const text = fs.readFileSync(path.join(root, 'crates/check/tests/verdicts.txt'), 'utf8');
+  const [, base] = /\n@uups:\n([^]*?)\n\n# /.exec(text);
+  const expand = source => source.replaceAll('@uups', () => base);
   return text.split('\n# ').slice(1).map(block => {
     const [, head, old, fresh] = /^(.*)\n(?:[^]*?\n)?old:([^]*)\nnew:([^]*)$/.exec(block);
     const [id, layout, safety] = head.split(/\s+/);
-    return { id, layout, safety, kind: id.startsWith('uups') ? 'uups' : 'transparent', written: { old, new: fresh } };
+    return { id, layout, safety, kind: id.startsWith('uups') ? 'uups' : 'transparent', written: { old: expand(old), new: expand(fresh) } };
   });
 }
 

@@ -51,9 +51,16 @@ fn follow<'a>(
             let getter = target(subject.index, subject.linearized, &inside, callee)?;
             value_of_only_return(subject, getter, steps)
         }
-        "BinaryOperation" if tree["operator"] == "-" => {
+        "BinaryOperation" => {
             let left = follow(subject, inside, &tree["leftExpression"], steps)?;
-            left.checked_sub(follow(subject, inside, &tree["rightExpression"], steps)?)
+            let right = follow(subject, inside, &tree["rightExpression"], steps)?;
+            match tree["operator"].as_str()? {
+                "+" => left.checked_add(right),
+                "-" => left.checked_sub(right),
+                "*" => left.checked_mul(right),
+                "/" => left.checked_div(right),
+                _ => None,
+            }
         }
         "Identifier" | "MemberAccess" => {
             let declared = subject.index.get(tree["referencedDeclaration"].as_i64()?)?;

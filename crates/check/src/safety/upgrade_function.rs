@@ -3,13 +3,14 @@
 mod proxiable;
 
 use super::{
-    Outcome, Subject,
+    Outcome, Subject, constant,
     guard::{Guard, guard, never_ends, runs},
     name,
 };
 use crate::{input::Kind, rules};
+use alloy_primitives::B256;
 use cutover_types::{
-    Finding, Severity,
+    Finding, Severity, abi,
     source::{Node, Reached, Tree, entry_points, kind, reachable, visit},
 };
 
@@ -98,18 +99,13 @@ fn is_empty(function: &Node<'_>) -> bool {
 fn protected(subject: &Subject<'_>, entries: &[Node<'_>], outcome: &mut Outcome) {
     let rule = rules::UNPROTECTED_UPGRADE;
     let everything = reachable(subject.index, subject.linearized, |_| true);
-    if !entries.iter().any(is_upgrade) && !everything.iter().any(switches) {
+    if !entries.iter().any(is_upgrade) && !everything.iter().any(|one| switches(subject, one)) {
         return;
     }
     let mut told = Vec::new();
     for entry in entries {
         let inside = runs(subject, *entry);
-        let switches = is_upgrade(entry)
-            || inside.iter().any(|one| {
-                one.path
-                    .last()
-                    .is_some_and(|last| SWITCHES.contains(&last.as_str()))
-            });
+        let switches = is_upgrade(entry) || inside.iter().any(|one| switches(subject, one));
         if !switches || never_ends(subject, *entry) || !inside.iter().any(changes_something) {
             continue;
         }
@@ -119,7 +115,11 @@ fn protected(subject: &Subject<'_>, entries: &[Node<'_>], outcome: &mut Outcome)
             .map_or(*entry, |one| one.node);
         // A check may also stand before the call of `_authorizeUpgrade`.
         let seen = match guard(subject, judge) {
-            Guard::Open | Guard::State if guard(subject, *entry) == Guard::Caller => Guard::Caller,
+            Guard::Open | Guard::Anybody | Guard::State | Guard::Origin
+                if guard(subject, *entry) == Guard::Caller =>
+            {
+                Guard::Caller
+            }
             other => other,
         };
         if subject.allowed(rule, &judge) || told.contains(&judge.tree) {
@@ -140,6 +140,18 @@ fn protected(subject: &Subject<'_>, entries: &[Node<'_>], outcome: &mut Outcome)
                 Severity::Error,
                 format!("`{what}` lets anybody upgrade: it looks at nothing but its arguments"),
             ),
+            Guard::Anybody => (
+                Severity::Error,
+                format!(
+                    "`{what}` lets anybody upgrade: what it asks of the caller can be true of everybody"
+                ),
+            ),
+            Guard::Origin => (
+                Severity::Warning,
+                format!(
+                    "`{what}` looks at `tx.origin`: any contract that the right account calls can upgrade"
+                ),
+            ),
             Guard::State => (
                 Severity::Warning,
                 format!(
@@ -155,9 +167,35 @@ fn protected(subject: &Subject<'_>, entries: &[Node<'_>], outcome: &mut Outcome)
     }
 }
 
-fn switches(function: &Reached<'_>) -> bool {
+/// Whether a function puts another implementation in place.
+fn switches<'a>(subject: &Subject<'a>, function: &Reached<'a>) -> bool {
     let last = function.path.last();
-    last.is_some_and(|last| SWITCHES.contains(&last.as_str()))
+    last.is_some_and(|last| SWITCHES.contains(&last.as_str())) || writes_slot(subject, function)
+}
+
+/// Whether a function names the implementation's slot and writes to a slot.
+fn writes_slot<'a>(subject: &Subject<'a>, function: &Reached<'a>) -> bool {
+    let (mut writes, mut names) = (false, false);
+    visit(function.node.tree, &mut |tree| {
+        writes |= match kind(tree) {
+            "YulFunctionCall" => tree["functionName"]["name"] == "sstore",
+            "Assignment" => tree["leftHandSide"]["memberName"] == "value",
+            _ => false,
+        };
+    });
+    if writes {
+        visit(function.node.tree, &mut |tree| {
+            let slot = match kind(tree) {
+                "Identifier" | "MemberAccess" | "Literal" => {
+                    constant::value(subject, function.node, tree).map(B256::from)
+                }
+                "YulLiteral" => tree["value"].as_str().and_then(|text| text.parse().ok()),
+                _ => None,
+            };
+            names |= slot == Some(abi::IMPLEMENTATION_SLOT);
+        });
+    }
+    writes && names
 }
 
 /// Whether a function writes to storage or runs other code on it.

@@ -10,7 +10,7 @@ use crate::{
 };
 use cutover_types::{
     Finding, Severity,
-    source::{Node, Tree, entry_points, kind, visit},
+    source::{Node, Tree, entry_points, kind, target, visit},
 };
 
 pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
@@ -21,17 +21,19 @@ pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
             entry.tree["stateMutability"].as_str(),
             Some("view" | "pure")
         );
-        if reads || !sounds_like_initializer(what) || once(&entry) || subject.allowed(rule, &entry)
-        {
+        let Some(sure) = sounds_like(what) else {
+            continue;
+        };
+        if reads || once(subject, &entry) || subject.allowed(rule, &entry) {
             continue;
         }
-        let written = writes(subject, entry);
+        let written = writes(subject, entry, sure);
         if written.is_none() || never_ends(subject, entry) {
             continue;
         }
         match guard(subject, entry) {
-            Guard::Open => {
-                let chosen = written == Some(Written::Chosen);
+            Guard::Open | Guard::Anybody => {
+                let chosen = written == Some(Written::Chosen) && sure != Name::Perhaps;
                 let finding = subject.finding(
                     rule,
                     &entry,
@@ -45,65 +47,122 @@ pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
                 "the source of `{}`, which runs in `{what}`, is not there: whether anybody can call it is not known",
                 names.join("`, `")
             )),
-            Guard::State | Guard::Caller => {}
+            Guard::State | Guard::Origin | Guard::Caller => {}
         }
     }
 }
 
-/// `initialize`, `initializeV2`, `reinitialize`, `initializer`, `init`, `initV3`.
-fn sounds_like_initializer(name: &str) -> bool {
+/// How sure a name is to be an initializer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    /// `initialize`, `initializeV2`, `initV3`, `reinitialize`.
+    Initializer,
+    /// `initializeOwner`, `setup`, `__Token_init`.
+    Like,
+    /// `initRound`: it may as well start something.
+    Perhaps,
+}
+
+fn sounds_like(name: &str) -> Option<Name> {
     let version = |rest: &str| {
         rest.strip_prefix('V')
             .unwrap_or(rest)
             .bytes()
             .all(|byte| byte.is_ascii_digit() || byte == b'_')
     };
-    ["reinitialize", "initializer", "initialize", "init"]
-        .iter()
-        .any(|start| name.strip_prefix(start).is_some_and(version))
+    let word = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_lowercase());
+    let starts = |words: &[&str], rest: &dyn Fn(&str) -> bool| {
+        let mut all = words.iter().filter_map(|start| name.strip_prefix(start));
+        all.any(rest)
+    };
+    if starts(
+        &["reinitialize", "initializer", "initialize", "init"],
+        &version,
+    ) {
+        Some(Name::Initializer)
+    } else if starts(&["reinitialize", "initialize", "setup", "setUp"], &word)
+        || (name.starts_with("__") && name.contains("_init"))
+    {
+        Some(Name::Like)
+    } else {
+        starts(&["init"], &word).then_some(Name::Perhaps)
+    }
 }
 
-/// Whether a modifier's name says that it runs once.
-fn once(function: &Node<'_>) -> bool {
+/// Whether a modifier's name says that it runs once, and it looks at something.
+fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
     let modifiers = function.tree["modifiers"].as_array();
     modifiers.into_iter().flatten().any(|invocation| {
-        let name = name(&invocation["modifierName"]).to_lowercase();
-        name.contains("initializ") || name.contains("once")
+        let named = &invocation["modifierName"];
+        let what = name(named).to_lowercase();
+        let says = what.contains("initializ") || what.contains("once");
+        let modifier = target(subject.index, subject.linearized, function, named);
+        says && modifier.is_none_or(|modifier| {
+            !matches!(guard(subject, modifier), Guard::Open | Guard::Anybody)
+        })
     })
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Written {
-    /// The same value whoever calls.
+    /// The same value whoever calls, or an entry of a mapping or an array.
     Same,
     /// A value that the caller has a say in.
     Chosen,
 }
 
-/// What a call does to variables that are no entry of a mapping or an array.
-fn writes<'a>(subject: &Subject<'a>, entry: Node<'a>) -> Option<Written> {
+/// What a call does to state.
+fn writes<'a>(subject: &Subject<'a>, entry: Node<'a>, sure: Name) -> Option<Written> {
+    // Everybody may be given entries of their own, but not by what initializes all.
+    let entries = sure == Name::Initializer;
     let mut found = None;
     for function in runs(subject, entry) {
         visit(function.node.tree, &mut |tree| {
-            if kind(tree) == "Assignment" && is_state(subject, &tree["leftHandSide"]) {
-                let literal = kind(&tree["rightHandSide"]) == "Literal";
-                if found != Some(Written::Chosen) {
-                    found = Some(if literal {
-                        Written::Same
-                    } else {
-                        Written::Chosen
-                    });
-                }
-            }
+            found = found.max(written(subject, tree, entries));
         });
     }
     found
 }
 
-/// Whether an expression is a state variable or a member of one in a storage struct.
-fn is_state(subject: &Subject<'_>, mut tree: &Tree) -> bool {
+fn written(subject: &Subject<'_>, tree: &Tree, entries: bool) -> Option<Written> {
+    let is_state = |tree: &Tree| (entries || !has_entry(tree)) && is_state(subject, tree);
+    let left = &tree["leftHandSide"];
+    match kind(tree) {
+        "Assignment" if kind(left) == "TupleExpression" => {
+            let mut parts = left["components"].as_array().into_iter().flatten();
+            parts.any(is_state).then_some(Written::Chosen)
+        }
+        "Assignment" => is_state(left).then(|| {
+            if kind(&tree["rightHandSide"]) == "Literal" || has_entry(left) {
+                Written::Same
+            } else {
+                Written::Chosen
+            }
+        }),
+        "FunctionCall" if tree["expression"]["memberName"] == "push" => {
+            (entries && is_state(&tree["expression"]["expression"])).then_some(Written::Same)
+        }
+        "YulFunctionCall" if tree["functionName"]["name"] == "sstore" => Some(Written::Chosen),
+        _ => None,
+    }
+}
+
+/// Whether an expression is an entry of a mapping or an array.
+fn has_entry(mut tree: &Tree) -> bool {
     while kind(tree) == "MemberAccess" {
         tree = &tree["expression"];
+    }
+    kind(tree) == "IndexAccess"
+}
+
+/// Whether an expression is a state variable or a part of one.
+fn is_state(subject: &Subject<'_>, mut tree: &Tree) -> bool {
+    loop {
+        tree = match kind(tree) {
+            "MemberAccess" => &tree["expression"],
+            "IndexAccess" => &tree["baseExpression"],
+            _ => break,
+        };
     }
     kind(tree) == "Identifier"
         && tree["referencedDeclaration"]

@@ -1,0 +1,262 @@
+//! The conditions a function ends without, and what each asks of a caller.
+
+use super::{
+    MAX_LEVELS, Subject,
+    flow::{Flow, Marks},
+    has_token, is_builtin, reverts,
+};
+use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
+
+/// Deepest a condition is taken apart.
+const MAX_DEPTH: usize = 64;
+
+/// What keeps a stranger out, the lightest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    Nothing,
+    Anybody,
+    State,
+    Origin,
+    Caller,
+}
+
+/// A condition, and what it must be for the function to go on, where that is plain.
+struct Condition<'a> {
+    tree: &'a Tree,
+    must: Option<bool>,
+}
+
+/// The heaviest condition in all that runs in the first one.
+pub(super) fn heaviest<'a>(subject: &Subject<'a>, inside: &[Reached<'a>]) -> Weight {
+    let flow = Flow::new(subject, inside);
+    let root = inside.first().map(|one| id(one.node.tree));
+    let weigh = |one: &Reached<'a>| {
+        let first = root == Some(id(one.node.tree));
+        let conditions = conditions(subject, &one.node, first);
+        let heaviest = conditions
+            .iter()
+            .map(|condition| weight(&flow, &one.node, condition.tree, condition.must, MAX_DEPTH))
+            .max();
+        heaviest
+            .unwrap_or(Weight::Nothing)
+            .max(assembly(&flow, &one.node))
+    };
+    inside.iter().map(weigh).max().unwrap_or(Weight::Nothing)
+}
+
+fn conditions<'a>(subject: &Subject<'a>, function: &Node<'a>, first: bool) -> Vec<Condition<'a>> {
+    let mut found = Vec::new();
+    // What only answers leaves the decision to who asks.
+    let results = function.tree["returnParameters"]["parameters"].as_array();
+    let reads = matches!(
+        function.tree["stateMutability"].as_str(),
+        Some("view" | "pure")
+    );
+    let leaves = first || !reads || results.is_none_or(<[_]>::is_empty);
+    let decides = |part: &'a Tree| decides(subject, part, leaves);
+    visit_while(function.tree, &mut |tree| {
+        match kind(tree) {
+            "IfStatement" => {
+                let (yes, no) = (&tree["trueBody"], &tree["falseBody"]);
+                if decides(yes) || decides(no) {
+                    let must = if ends(subject, function, yes) {
+                        Some(false)
+                    } else if ends(subject, function, no) {
+                        Some(true)
+                    } else {
+                        None
+                    };
+                    found.push(Condition {
+                        tree: &tree["condition"],
+                        must,
+                    });
+                }
+            }
+            "Conditional"
+                if decides(&tree["trueExpression"]) || decides(&tree["falseExpression"]) =>
+            {
+                found.push(Condition {
+                    tree: &tree["condition"],
+                    must: None,
+                });
+            }
+            "WhileStatement" | "DoWhileStatement" | "ForStatement" if decides(&tree["body"]) => {
+                found.push(Condition {
+                    tree: &tree["condition"],
+                    must: None,
+                });
+            }
+            "FunctionCall" => {
+                let callee = &tree["expression"];
+                let type_id = callee["typeDescriptions"]["typeIdentifier"].as_str();
+                if matches!(callee["name"].as_str(), Some("require" | "assert"))
+                    && is_builtin(subject, callee)
+                {
+                    found.push(Condition {
+                        tree: &tree["arguments"][0],
+                        must: Some(true),
+                    });
+                } else if type_id.is_some_and(is_foreign) {
+                    // A call to another contract may fail there.
+                    found.push(Condition { tree, must: None });
+                }
+            }
+            _ => {}
+        }
+        kind(tree) != "EmitStatement"
+    });
+    found
+}
+
+/// Whether a type is that of a function of another contract.
+fn is_foreign(type_id: &str) -> bool {
+    type_id.starts_with("t_function_external") || type_id.starts_with("t_function_bare")
+}
+
+/// Whether it makes a difference that a part of a function runs: it can stop or skip the rest,
+/// change state, or call what may. Events and counters make none.
+fn decides(subject: &Subject<'_>, part: &Tree, leaves: bool) -> bool {
+    let mut found = false;
+    visit_while(part, &mut |tree| {
+        found |= match kind(tree) {
+            "RevertStatement"
+            | "Throw"
+            | "PlaceholderStatement"
+            | "Break"
+            | "Continue"
+            | "InlineAssembly" => true,
+            "Return" => leaves,
+            "Assignment" => {
+                let left = &tree["leftHandSide"];
+                let declared = left["referencedDeclaration"].as_i64();
+                let declared = declared.and_then(|id| subject.index.get(id));
+                // Where a local variable is looked at later, that is a condition of its own.
+                tree["operator"] == "="
+                    && declared.is_none_or(|what| what.tree["stateVariable"] == true)
+            }
+            "FunctionCall" => tree["kind"]
+                .as_str()
+                .is_none_or(|kind| kind == "functionCall"),
+            _ => false,
+        };
+        kind(tree) != "EmitStatement"
+    });
+    found
+}
+
+/// Whether a branch ends in a revert.
+fn ends<'a>(subject: &Subject<'a>, function: &Node<'a>, branch: &'a Tree) -> bool {
+    let last = match kind(branch) {
+        "Block" => branch["statements"].as_array().and_then(|all| all.last()),
+        _ => Some(branch),
+    };
+    last.is_some_and(|last| reverts(subject, function, last, MAX_LEVELS))
+}
+
+fn weight<'a>(
+    flow: &Flow<'_, 'a>,
+    inside: &Node<'a>,
+    tree: &'a Tree,
+    must: Option<bool>,
+    depth: usize,
+) -> Weight {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Weight::Caller;
+    };
+    let part = |part: &'a Tree, must| weight(flow, inside, part, must, depth);
+    let operator = tree["operator"].as_str().unwrap_or_default();
+    match (kind(tree), operator) {
+        ("TupleExpression", _)
+            if tree["components"]
+                .as_array()
+                .is_some_and(|all| all.len() == 1) =>
+        {
+            part(&tree["components"][0], must)
+        }
+        ("UnaryOperation", "!") => part(&tree["subExpression"], must.map(|must| !must)),
+        ("BinaryOperation", "&&" | "||") => {
+            let left = part(&tree["leftExpression"], must);
+            let right = part(&tree["rightExpression"], must);
+            // One of two is enough to get through: it is no better than the lighter.
+            if must == Some(operator == "||") {
+                left.min(right)
+            } else {
+                left.max(right)
+            }
+        }
+        _ => single(flow, inside, tree, must),
+    }
+}
+
+/// The weight of a condition without parts.
+fn single<'a>(
+    flow: &Flow<'_, 'a>,
+    inside: &Node<'a>,
+    tree: &'a Tree,
+    must: Option<bool>,
+) -> Weight {
+    let marks = flow.of(inside, tree);
+    let operator = tree["operator"].as_str().unwrap_or_default();
+    let excludes = match (kind(tree), operator) {
+        ("BinaryOperation", "==" | "!=") => {
+            let sides = [&tree["leftExpression"], &tree["rightExpression"]];
+            must == Some(operator == "!=")
+                && sides
+                    .iter()
+                    .any(|side| flow.of(inside, side) == Marks::SENDER)
+        }
+        // An entry that nobody made says no.
+        ("IndexAccess", _) => must == Some(false),
+        _ => false,
+    };
+    match marks.any(Marks::SENDER | Marks::ORIGIN) {
+        true if excludes => Weight::Anybody,
+        true if !marks.any(Marks::OTHER | Marks::THIS | Marks::FIXED) => Weight::Anybody,
+        true if marks.any(Marks::SENDER) => Weight::Caller,
+        true => Weight::Origin,
+        // `address(this) == SELF` asks whether a proxy is in front, not who calls.
+        false if marks.any(Marks::THIS) && kind(tree) != "FunctionCall" => Weight::Nothing,
+        false if marks.any(Marks::OTHER) => Weight::State,
+        false => Weight::Nothing,
+    }
+}
+
+/// The weight of assembly that can stop.
+fn assembly<'a>(flow: &Flow<'_, 'a>, function: &Node<'a>) -> Weight {
+    let mut heaviest = Weight::Nothing;
+    visit(function.tree, &mut |block| {
+        if kind(block) != "InlineAssembly" {
+            return;
+        }
+        let text = block["operations"].as_str().unwrap_or_default();
+        let mut stops = ["revert", "invalid", "stop", "jumpi"]
+            .iter()
+            .any(|word| has_token(text, word));
+        let mut asks = ["if", "switch", "jumpi"]
+            .iter()
+            .any(|word| has_token(text, word));
+        visit(block, &mut |tree| {
+            stops |= matches!(
+                tree["functionName"]["name"].as_str(),
+                Some("revert" | "invalid" | "stop")
+            );
+            asks |= matches!(kind(tree), "YulIf" | "YulSwitch" | "YulForLoop");
+        });
+        if !stops {
+            return;
+        }
+        let (mut marks, outside) = flow.of_assembly(block);
+        if asks {
+            marks |= outside;
+        }
+        let firm = marks.any(Marks::OTHER | Marks::FIXED | Marks::THIS);
+        heaviest = heaviest.max(match marks.any(Marks::SENDER | Marks::ORIGIN) {
+            true if !firm => Weight::Anybody,
+            true if marks.any(Marks::SENDER) => Weight::Caller,
+            true => Weight::Origin,
+            false if marks.any(Marks::OTHER) => Weight::State,
+            false => Weight::Nothing,
+        });
+    });
+    heaviest
+}
