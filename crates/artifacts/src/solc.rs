@@ -91,6 +91,7 @@ pub(crate) fn find(
     Err(ArtifactError::NoSolc {
         wanted: match pinned {
             Some(pinned) => format!("solc = {pinned}"),
+            None if pragmas.iter().all(|one| one.trim().is_empty()) => "any version".to_owned(),
             None => bounded(pragmas.iter().cloned()),
         },
         tried: if tried.is_empty() {

@@ -54,11 +54,28 @@ pub(crate) struct Waiver {
     /// Variable it applies to.
     pub(crate) variable: Option<String>,
     /// Who accepts it.
+    #[serde(alias = "author")]
     pub(crate) by: String,
     /// Why.
     pub(crate) reason: String,
-    /// Last day it holds, `YYYY-MM-DD`.
+    /// Last day it holds, `YYYY-MM-DD`, in quotes or as a date of TOML's.
+    #[serde(default, deserialize_with = "day")]
     pub(crate) expires: Option<String>,
+}
+
+/// A day as it is written, with quotes or without.
+fn day<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Day {
+        Text(String),
+        Date(toml::value::Datetime),
+    }
+    Ok(match Option::<Day>::deserialize(source)? {
+        Some(Day::Text(text)) => Some(text),
+        Some(Day::Date(date)) => Some(date.to_string()),
+        None => None,
+    })
 }
 
 /// `[[expected]]`.
@@ -105,5 +122,22 @@ impl Config {
                 "see the README for the keys it may have",
             )
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_read_with_quotes_and_without() {
+        let waiver = |day: &str| -> Waiver {
+            toml::from_str(&format!("rule = 'swap'\nauthor = 'x'\nreason = 'y'\n{day}")).unwrap()
+        };
+        assert_eq!(waiver("").expires, None);
+        for day in ["expires = '2030-01-31'", "expires = 2030-01-31"] {
+            assert_eq!(waiver(day).expires.as_deref(), Some("2030-01-31"));
+        }
     }
 }
