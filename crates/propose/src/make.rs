@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_types::{
-    Call, CheckReport, Inspection, Proposal, ReplayReport, UpgradePath, Verdict,
+    Call, CheckReport, Inspection, Proposal, ReplayReport, StepCall, UpgradePath, Verdict,
     execution::Status,
     inspection::{CodeAt, Controller, ProxyFacts},
     proposal::{Authority, Evidence, Precondition, SafeHashes},
@@ -69,13 +69,21 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
     let calls = calls(reports, path, proxy, &options.initializer, &mut refusals);
     let authority = authority(reports.inspection, path.from, &mut refusals);
     let hashes = match (&authority, &calls) {
-        (Some(authority), Some(calls)) if authority.kind == "safe" => safe_hashes(
-            reports.inspection.chain_id,
-            authority.address,
-            calls,
-            options.safe.as_ref(),
-            &mut refusals,
-        ),
+        (Some(authority), Some(calls)) if authority.kind == "safe" => {
+            if calls.iter().any(|way| !way.then.is_empty()) {
+                refusals.push(Refusal::CannotDrive {
+                    address: authority.address,
+                    kind: "safe, and the upgrade takes several calls".into(),
+                });
+            }
+            safe_hashes(
+                reports.inspection.chain_id,
+                authority.address,
+                &calls.each_ref().map(|way| &way.first),
+                options.safe.as_ref(),
+                &mut refusals,
+            )
+        }
         _ => Vec::new(),
     };
     let (Some(authority), Some([forward, back, forward_again]), true) =
@@ -91,9 +99,12 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
         holder: path.holder,
         slot: path.slot,
         authority,
-        forward,
-        back,
-        forward_again,
+        forward: forward.first,
+        back: back.first,
+        forward_again: forward_again.first,
+        forward_then: forward.then,
+        back_then: back.then,
+        forward_again_then: forward_again.then,
         steps: Vec::new(),
         hashes,
         preconditions: preconditions(reports.inspection, proxy, path, &reports.replay.green),
@@ -250,37 +261,77 @@ fn proven_path<'a>(
     Some((proxy, &upgrade.path))
 }
 
-/// Forward, back and forward again, each the call the replay executed.
+/// The calls of one way.
+struct Way {
+    first: Call,
+    then: Vec<StepCall>,
+}
+
+impl Way {
+    fn of(calls: Vec<StepCall>) -> Option<Self> {
+        let mut calls = calls.into_iter();
+        let first = calls.next()?.call;
+        Some(Self {
+            first,
+            then: calls.collect(),
+        })
+    }
+}
+
+/// Forward, back and forward again, each what the replay executed.
 fn calls(
     reports: &Reports<'_>,
     path: &UpgradePath,
     proxy: &ProxyFacts,
     initializer: &Bytes,
     refusals: &mut Vec<Refusal>,
-) -> Option<[Call; 3]> {
+) -> Option<[Way; 3]> {
     let replay = reports.replay;
-    let (green, blue) = (replay.green.address, proxy.implementation.address);
+    let (green, blue) = (&replay.green, &proxy.implementation);
     let none = Bytes::new();
-    let Some(forward) = path.call(green, initializer) else {
+    let Some(forward) = path.calls(green, initializer).and_then(Way::of) else {
         refusals.push(Refusal::NoInitializer {
             length: initializer.len(),
         });
         return None;
     };
-    let (back, again) = (path.call(blue, &none)?, path.call(green, &none)?);
-    let mut compare = |call, proposed: &Bytes, executed: &Bytes| {
-        if proposed != executed {
+    let back = path.calls(blue, &none).and_then(Way::of)?;
+    let again = path.calls(green, &none).and_then(Way::of)?;
+    let mut compare = |call, way: &Way, executed: &Bytes, then: &[StepCall]| {
+        if way.first.data != *executed {
             refusals.push(Refusal::NotWhatWasExecuted {
                 call,
-                proposed: proposed.clone(),
+                proposed: way.first.data.clone(),
                 executed: executed.clone(),
+            });
+        } else if way.then != then {
+            let data = |steps: &[StepCall]| {
+                let parts = steps.iter().flat_map(|step| step.call.data.to_vec());
+                parts.collect::<Vec<u8>>().into()
+            };
+            refusals.push(Refusal::NotWhatWasExecuted {
+                call,
+                proposed: data(&way.then),
+                executed: data(then),
             });
         }
     };
-    compare("forward", &forward.data, &replay.upgrade.data);
-    if replay.rollback.rehearsed {
-        compare("back", &back.data, &replay.rollback.back);
-        compare("forward_again", &again.data, &replay.rollback.forward_again);
+    let rollback = &replay.rollback;
+    compare(
+        "forward",
+        &forward,
+        &replay.upgrade.data,
+        &replay.upgrade.then,
+    );
+    if rollback.rehearsed {
+        compare("back", &back, &rollback.back, &rollback.back_then);
+        let executed = &rollback.forward_again;
+        compare(
+            "forward_again",
+            &again,
+            executed,
+            &rollback.forward_again_then,
+        );
     }
     for (what, executed, inspected) in [
         ("who sends the upgrade", replay.upgrade.from, path.from),
@@ -336,7 +387,7 @@ fn kind_of(controllers: &[Controller], address: Address) -> Option<&str> {
 fn safe_hashes(
     chain_id: u64,
     safe: Address,
-    calls: &[Call; 3],
+    calls: &[&Call; 3],
     facts: Option<&SafeFacts>,
     refusals: &mut Vec<Refusal>,
 ) -> Vec<SafeHashes> {

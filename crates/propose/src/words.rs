@@ -49,6 +49,19 @@ pub(crate) fn steps(
         }
         _ => steps.push(format!("{} sends {call}", path.from)),
     }
+    for (index, then) in proposal.forward_then.iter().enumerate() {
+        let wait = match then.wait_seconds {
+            0 => String::new(),
+            seconds => format!("{seconds} seconds later, "),
+        };
+        steps.push(format!(
+            "{wait}{} sends call {} of {} to {}",
+            then.from,
+            index + 2,
+            proposal.forward_then.len() + 1,
+            then.call.to
+        ));
+    }
     steps.push(format!(
         "wait until the block is final, then read the slot: it must hold {}",
         proposal.green.address
@@ -60,8 +73,13 @@ pub(crate) fn steps(
         ));
     }
     steps.push(format!(
-        "to return: send the back call to {}; it points the proxy at {} again",
-        proposal.back.to, proposal.blue.address
+        "to return: send the back call to {}{}; it points the proxy at {} again",
+        proposal.back.to,
+        match proposal.back_then.len() {
+            0 => String::new(),
+            more => format!(" and the {more} that follow it"),
+        },
+        proposal.blue.address
     ));
     steps
 }

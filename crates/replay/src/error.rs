@@ -21,6 +21,12 @@ pub enum ReplayError {
         /// The proxy.
         proxy: Address,
     },
+    /// The upgrade is something only a Safe does.
+    #[error("{proxy} is upgraded by a delegate call of its owner, which a replay cannot execute")]
+    DelegateCall {
+        /// The proxy.
+        proxy: Address,
+    },
     /// The recording has no transaction to replay.
     #[error("the recording holds no transaction that reaches {proxy}")]
     NoTransactions {

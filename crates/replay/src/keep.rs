@@ -11,9 +11,9 @@ use cutover_chain::{
     ChainError, RecordingFolder,
     anvil::{Anvil, AnvilOptions, NextBlock, Unsigned},
 };
-use cutover_evm::SignedTransaction;
-use cutover_types::{Hardfork, RecordedBlock, State as _};
-use std::collections::BTreeSet;
+use cutover_evm::{Environment, SignedTransaction};
+use cutover_types::{Hardfork, RecordedBlock, State};
+use std::{collections::BTreeSet, sync::Arc};
 use url::Url;
 
 /// Gas of the upgrade.
@@ -54,6 +54,14 @@ pub async fn keep_green(
     let mut base = Base::new(block.clone(), options.node.clone());
     let setup = Setup::new(recording, green, options, &block, &mut base).await?;
     let step = setup.step(&*base.known(), &mut BTreeSet::new())?;
+    let environment = Environment::of(setup.chain_id, &block.header)?;
+    let view: Arc<dyn State> = base.known();
+    let step = setup
+        .prepare(&environment, &view, &setup.forward, step)
+        .map_err(|error| ReplayError::BadBlock {
+            block: last.number,
+            why: error.to_string(),
+        })?;
     let rules = Hardfork::of(setup.chain_id, &block.header).ok_or(ReplayError::BadBlock {
         block: last.number,
         why: "its rules are older than London".into(),

@@ -11,6 +11,7 @@ use crate::{
     target::{Engines, Place, Taken, take},
     view::Layered,
 };
+use alloy_primitives::Bytes;
 use cutover_evm::{Changes, Environment, SignedTransaction};
 use cutover_types::{
     Assumption, Outcome, RecordedBlock, State, Target,
@@ -39,7 +40,8 @@ impl Upgraded {
         UpgradeRun {
             from: setup.path.from,
             to: setup.path.to,
-            data: setup.forward.clone(),
+            data: first_data(setup),
+            then: setup.forward.iter().skip(1).cloned().collect(),
             status: self.outcome.status,
             gas: self.outcome.gas_used,
             why: self.why.clone(),
@@ -180,6 +182,11 @@ async fn engines(
     })
 }
 
+fn first_data(setup: &Setup) -> Bytes {
+    let first = setup.forward.first();
+    first.map(|step| step.call.data.clone()).unwrap_or_default()
+}
+
 fn base(setup: &Setup, block: &Arc<RecordedBlock>) -> Base {
     Base::new(block.clone(), setup.options.node.clone())
 }
@@ -197,7 +204,8 @@ pub(crate) async fn upgrade_alone(
     let mut run = UpgradeRun {
         from: setup.path.from,
         to: setup.path.to,
-        data: setup.forward.clone(),
+        data: first_data(setup),
+        then: setup.forward.iter().skip(1).cloned().collect(),
         status: Status::Halt,
         gas: 0,
         why: None,
@@ -205,7 +213,9 @@ pub(crate) async fn upgrade_alone(
     for _ in 0..MAX_WAVES {
         let view: Arc<dyn State> = base.known();
         let step = setup.step(&*view, &mut BTreeSet::new())?;
-        let missing = match revm.upgrade(&environment, &view, &step) {
+        let ready = setup.prepare(&environment, &view, &setup.forward, step);
+        let done = ready.and_then(|step| revm.upgrade(&environment, &view, &step));
+        let missing = match done {
             Ok((_, outcome)) => {
                 run.status = outcome.status;
                 run.gas = outcome.gas_used;

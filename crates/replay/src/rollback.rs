@@ -13,8 +13,9 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_evm::execute;
 use cutover_types::{
-    Missing, Outcome, State,
-    execution::{Change, Status},
+    Missing, Outcome, State, StepCall,
+    execution::{Change, Status, merge_diff},
+    inspection::CodeAt,
     replay::RollbackRun,
 };
 use std::{
@@ -27,18 +28,19 @@ const MAX_LOSSY: usize = 100;
 
 /// Goes back and forward again after the traffic, and lists what stays different.
 pub(crate) async fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
-    let call = |to: Address| {
-        setup
-            .path
-            .call(to, &Bytes::new())
-            .map(|call| call.data)
-            .unwrap_or_default()
+    let calls = |to: &CodeAt| setup.path.calls(to, &Bytes::new()).unwrap_or_default();
+    let (back, again) = (calls(&setup.blue), calls(&setup.green_at()));
+    let first = |calls: &[StepCall]| {
+        let first = calls.first();
+        first.map(|step| step.call.data.clone()).unwrap_or_default()
     };
     let plan = RollbackRun {
         rehearsed: false,
         status: None,
-        back: call(setup.blue.address),
-        forward_again: call(setup.green.address),
+        back: first(&back),
+        forward_again: first(&again),
+        back_then: back.iter().skip(1).cloned().collect(),
+        forward_again_then: again.iter().skip(1).cloned().collect(),
         forward_again_status: None,
         lossy: Vec::new(),
         why: None,
@@ -56,7 +58,7 @@ pub(crate) async fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
     for _ in 0..MAX_WAVES {
         let mut run = plan.clone();
         run.lossy = lossy(setup, &carry);
-        match attempt(setup, &end, &carry, &mut run) {
+        match attempt(setup, &end, &carry, [&back, &again], &mut run) {
             Ok(()) => return run,
             Err(missing) => {
                 if let Err(why) = end.base.fill(&missing).await {
@@ -81,15 +83,15 @@ fn attempt(
     setup: &Setup,
     end: &End,
     carry: &Arc<Carry>,
+    calls: [&[StepCall]; 2],
     run: &mut RollbackRun,
 ) -> Result<(), BTreeSet<Missing>> {
     let left: Arc<dyn State> = Arc::new(Drifted::new(end.state(), carry.clone()));
-    let Some((after, back)) = call(setup, end, &left, run.back.clone(), setup.blue.address, run)?
-    else {
+    let [back, again] = calls;
+    let Some((after, back)) = call(setup, end, &left, back, setup.blue.address, run)? else {
         return Ok(());
     };
     probe(setup, end, carry, &back, run);
-    let again = run.forward_again.clone();
     call(setup, end, &after, again, setup.green.address, run)?;
     Ok(())
 }
@@ -101,11 +103,11 @@ fn call(
     setup: &Setup,
     end: &End,
     view: &Arc<dyn State>,
-    data: Bytes,
+    calls: &[StepCall],
     implementation: Address,
     run: &mut RollbackRun,
 ) -> Result<Called, BTreeSet<Missing>> {
-    let step = step(setup, &**view, data, implementation);
+    let step = step(setup, &**view, calls, implementation);
     let revm = RevmEngine {
         speculate: end.base.grows(),
     };
@@ -119,7 +121,16 @@ fn call(
             run.forward_again_status = Some(status);
         }
     };
-    match revm.upgrade(&end.environment, view, &step) {
+    let ready = setup.prepare(&end.environment, view, calls, step);
+    let done = ready.and_then(|step| {
+        let (after, mut outcome) = revm.upgrade(&end.environment, view, &step)?;
+        // What went before the last call came with it.
+        let mut diff = step.place;
+        merge_diff(&mut diff, &outcome.diff);
+        outcome.diff = diff;
+        Ok((after, outcome))
+    });
+    match done {
         Ok((after, outcome)) => {
             note(outcome.status, None);
             Ok(Some((after, outcome)))
@@ -167,7 +178,7 @@ fn probe(setup: &Setup, end: &End, carry: &Arc<Carry>, back: &Outcome, run: &mut
     }
 }
 
-fn step(setup: &Setup, view: &dyn State, data: Bytes, implementation: Address) -> Step {
+fn step(setup: &Setup, view: &dyn State, calls: &[StepCall], implementation: Address) -> Step {
     // Blue and green are in the state by now; only the sender may have to be assumed.
     let mut place = setup
         .step(view, &mut BTreeSet::new())
@@ -179,14 +190,7 @@ fn step(setup: &Setup, view: &dyn State, data: Bytes, implementation: Address) -
             after: 1,
         });
     }
-    Step {
-        from: setup.path.from,
-        to: setup.path.to,
-        data,
-        place,
-        pointer: setup.pointer(),
-        green: implementation,
-    }
+    setup.last(calls, place, implementation)
 }
 
 /// Slots of the proxy that keep what green wrote.

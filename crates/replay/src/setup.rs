@@ -2,16 +2,16 @@
 
 use crate::{
     base::{Base, MAX_WAVES},
-    engine::{Step, points_at},
+    engine::{EngineError, Step, points_at},
     error::ReplayError,
     options::{DETERMINISTIC_DEPLOYER, Green, GreenCode, Options},
     view::Layered,
 };
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
-use cutover_evm::{Environment, Request, simulate, wanted_by_request};
+use cutover_evm::{Environment, EvmError, Request, simulate, wanted_by_request};
 use cutover_types::{
-    AccountDiff, Assumption, Change, Missing, RecordedBlock, Recording, State, StateDiff,
-    UpgradePath, inspection::CodeAt,
+    AccountDiff, Assumption, Change, Missing, RecordedBlock, Recording, State, StateDiff, StepCall,
+    UpgradePath, execution::merge_diff, inspection::CodeAt,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -29,8 +29,8 @@ pub(crate) struct Setup {
     pub(crate) blue: CodeAt,
     pub(crate) green: Green,
     pub(crate) options: Options,
-    /// Calldata of the upgrade.
-    pub(crate) forward: Bytes,
+    /// The calls of the upgrade, at least one.
+    pub(crate) forward: Vec<StepCall>,
     runtime: Bytes,
     runtime_hash: B256,
     /// What green's constructor did besides giving code.
@@ -53,12 +53,6 @@ impl Setup {
             .ok_or(ReplayError::NoUpgradePath {
                 proxy: recording.proxy,
             })?;
-        let forward = path
-            .call(green.address, &green.initializer)
-            .ok_or(ReplayError::NoInitializer {
-                proxy: recording.proxy,
-            })?
-            .data;
         let blue = blue(&path, first.header.number, base).await?;
         let environment = Environment::of(recording.chain_id, &first.header)?;
         let (runtime, constructed) = match &green.code {
@@ -77,6 +71,21 @@ impl Setup {
         if recording.chain_id == 1 && runtime.len() > MAX_CODE {
             return refuse("its code is larger than the 24,576 bytes of EIP-170");
         }
+        let at = CodeAt {
+            address: green.address,
+            code_hash: keccak256(&runtime),
+        };
+        let forward = path
+            .calls(&at, &green.initializer)
+            .filter(|calls| !calls.is_empty())
+            .ok_or(ReplayError::NoInitializer {
+                proxy: recording.proxy,
+            })?;
+        if forward.iter().any(|step| step.call.operation != 0) {
+            return Err(ReplayError::DelegateCall {
+                proxy: recording.proxy,
+            });
+        }
         Ok(Self {
             chain_id: recording.chain_id,
             proxy: recording.proxy,
@@ -85,7 +94,7 @@ impl Setup {
             green: green.clone(),
             options: options.clone(),
             forward,
-            runtime_hash: keccak256(&runtime),
+            runtime_hash: at.code_hash,
             runtime,
             constructed,
         })
@@ -158,14 +167,63 @@ impl Setup {
             assumptions.insert(Assumption::Funded { address });
             place.insert(address, account_of(FUNDS, Bytes::new()));
         }
-        Ok(Step {
+        Ok(self.last(&self.forward, place, self.green.address))
+    }
+
+    /// The call that moves the proxy, after whatever others have to go before it.
+    pub(crate) fn last(
+        &self,
+        calls: &[StepCall],
+        place: StateDiff,
+        implementation: Address,
+    ) -> Step {
+        let last = calls.last();
+        Step {
             from: self.path.from,
-            to: self.path.to,
-            data: self.forward.clone(),
+            to: last.map_or(self.path.to, |step| step.call.to),
+            data: last.map(|step| step.call.data.clone()).unwrap_or_default(),
             place,
             pointer: self.pointer(),
-            green: self.green.address,
-        })
+            green: implementation,
+        }
+    }
+
+    /// Executes all of `calls` but the last on `view` and adds what they change to what `step` places.
+    /// They went before: where the last has to wait, they run at an earlier time.
+    pub(crate) fn prepare(
+        &self,
+        environment: &Environment,
+        view: &Arc<dyn State>,
+        calls: &[StepCall],
+        mut step: Step,
+    ) -> Result<Step, EngineError> {
+        let earlier = calls.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        for (index, call) in earlier.iter().enumerate() {
+            let waits = calls[index + 1..].iter().map(|later| later.wait_seconds);
+            let waited = waits.fold(0, u64::saturating_add);
+            let mut environment = environment.clone();
+            environment.timestamp = environment.timestamp.saturating_sub(waited);
+            let placed = Layered::share(view.clone(), step.place.clone());
+            let data = call.call.data.clone();
+            let request = Request::call(call.from, call.call.to, data);
+            let outcome = match simulate(&*placed, &environment, &request) {
+                Ok(outcome) => outcome,
+                Err(EvmError::Missing(mut keys)) => {
+                    keys.extend(wanted_by_request(&*placed, &environment, &request));
+                    return Err(EngineError::Missing(keys));
+                }
+                Err(other) => return Err(other.into()),
+            };
+            if !outcome.status.is_success() {
+                let reason = crate::compare::reason(&outcome, None).unwrap_or_default();
+                return Err(EngineError::Upgrade {
+                    why: format!("call {} of the upgrade fails: {reason}", index + 1),
+                    outcome: Box::new(outcome),
+                });
+            }
+            merge_diff(&mut step.place, &outcome.diff);
+        }
+        Ok(step)
     }
 }
 

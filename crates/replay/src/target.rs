@@ -294,9 +294,23 @@ async fn green(
             if base.grows() && !needs.is_empty() && base.fill(&needs).await.is_ok() {
                 continue;
             }
-            match place.setup.step(&*view, assumptions) {
-                Ok(step) => Some(step),
+            let step = match place.setup.step(&*view, assumptions) {
+                Ok(step) => step,
                 Err(error) => return Green::Unknown(error.to_string()),
+            };
+            let (setup, environment) = (place.setup, place.environment);
+            match setup.prepare(environment, &view, &setup.forward, step.clone()) {
+                Ok(step) => Some(step),
+                Err(EngineError::Missing(missing)) => {
+                    if let Err(why) = base.fill(&missing).await {
+                        return Green::Unknown(why);
+                    }
+                    continue;
+                }
+                Err(EngineError::Upgrade { outcome, why }) => {
+                    return Green::Upgrade { step, outcome, why };
+                }
+                Err(other) => return Green::Unknown(other.to_string()),
             }
         } else {
             None

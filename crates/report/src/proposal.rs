@@ -4,7 +4,7 @@ use crate::{Document, Line, Report, Tone, document::Block, hex};
 use alloy_primitives::B256;
 use alloy_sol_types::SolCall;
 use cutover_types::{
-    Call, Proposal,
+    Call, Proposal, StepCall,
     abi::{IBeacon, IProxy, IProxyAdmin},
     inspection::CodeAt,
     proposal::{Precondition, SafeHashes},
@@ -95,11 +95,16 @@ fn device(hashes: &SafeHashes) -> Vec<(&'static str, Line)> {
 /// The three calls, decoded, with their calldata in full.
 pub(crate) fn calls(document: &mut Document, proposal: &Proposal) {
     document.heading("Calls");
-    for (name, call) in [
-        ("forward", &proposal.forward),
-        ("back", &proposal.back),
-        ("forward again", &proposal.forward_again),
-    ] {
+    let more = |name: &'static str, steps: &'_ [StepCall]| -> Vec<(&'static str, Call)> {
+        steps.iter().map(|step| (name, step.call.clone())).collect()
+    };
+    let mut calls = vec![("forward", proposal.forward.clone())];
+    calls.extend(more("forward, then", &proposal.forward_then));
+    calls.push(("back", proposal.back.clone()));
+    calls.extend(more("back, then", &proposal.back_then));
+    calls.push(("forward again", proposal.forward_again.clone()));
+    calls.extend(more("forward again, then", &proposal.forward_again_then));
+    for (name, call) in &calls {
         let operation = match call.operation {
             0 => Line::of(Tone::Good, "CALL"),
             1 => Line::of(Tone::Bad, "DELEGATECALL"),
@@ -111,7 +116,7 @@ pub(crate) fn calls(document: &mut Document, proposal: &Proposal) {
             Line::of(Tone::Bad, format!("{} wei", call.value))
         };
         document.facts(vec![
-            (name, decoded(call)),
+            (*name, decoded(call)),
             ("to", Line::default().code(hex::address(call.to))),
             ("value", value),
             ("operation", operation),

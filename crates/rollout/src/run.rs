@@ -142,6 +142,8 @@ pub(crate) fn pointer(proposal: &Proposal) -> RollbackPointer {
         from: proposal.authority.address,
         back: proposal.back.clone(),
         forward_again: proposal.forward_again.clone(),
+        back_then: proposal.back_then.clone(),
+        forward_again_then: proposal.forward_again_then.clone(),
     }
 }
 

@@ -1,6 +1,10 @@
 //! A proposal: forward, back, forward again, and what must hold before.
 
-use crate::{file::Format, inspection::CodeAt, upgrade::Call};
+use crate::{
+    file::Format,
+    inspection::CodeAt,
+    upgrade::{Call, StepCall},
+};
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +94,15 @@ pub struct Proposal {
     pub back: Call,
     /// The upgrade again after a way back (initializers must not run twice).
     pub forward_again: Call,
+    /// The calls after `forward`, for proxies that need several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_then: Vec<StepCall>,
+    /// The calls after `back`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back_then: Vec<StepCall>,
+    /// The calls after `forward_again`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_again_then: Vec<StepCall>,
     /// What to do, in order, in words.
     pub steps: Vec<String>,
     /// For a Safe: the hashes of each call.

@@ -5,6 +5,7 @@ use crate::{
     file::Format,
     inspection::CodeAt,
     recording::{Reach, Window},
+    upgrade::StepCall,
 };
 use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 use serde::{Deserialize, Serialize};
@@ -221,6 +222,9 @@ pub struct UpgradeRun {
     pub to: Address,
     /// Calldata.
     pub data: Bytes,
+    /// The calls that follow, for proxies that need several; `status` and `gas` are the last one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<StepCall>,
     /// How it ended.
     pub status: Status,
     /// Gas used.
@@ -244,6 +248,12 @@ pub struct RollbackRun {
     /// Calldata forward again.
     #[serde(default)]
     pub forward_again: Bytes,
+    /// The calls after `back`, for proxies that need several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back_then: Vec<StepCall>,
+    /// The calls after `forward_again`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_again_then: Vec<StepCall>,
     /// Whether going forward again worked too.
     pub forward_again_status: Option<Status>,
     /// What does not come back: slots green wrote that blue never does.

@@ -3,7 +3,7 @@
 use crate::{
     file::Format,
     inspection::{BlockId, CodeAt},
-    upgrade::Call,
+    upgrade::{Call, StepCall},
 };
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,12 @@ pub struct RollbackPointer {
     pub back: Call,
     /// The call forward again.
     pub forward_again: Call,
+    /// The calls after `back`, for proxies that need several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back_then: Vec<StepCall>,
+    /// The calls after `forward_again`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_again_then: Vec<StepCall>,
 }
 
 /// What happened.
