@@ -17,6 +17,8 @@ pub(crate) struct Attempt {
     pub(crate) state: Progression,
     pub(crate) block: Option<BlockId>,
     pub(crate) success: bool,
+    /// How many calls of the same way still have to follow it.
+    pub(crate) more: u64,
 }
 
 impl Attempt {
@@ -61,6 +63,7 @@ impl Attempts {
                 from,
                 nonce,
                 raw,
+                more,
             } => self.all.push(Attempt {
                 direction: *direction,
                 hash: *hash,
@@ -70,6 +73,7 @@ impl Attempts {
                 state: Progression::Signed,
                 block: None,
                 success: false,
+                more: *more,
             }),
             Event::Broadcast { hash } => change(hash, &|a| {
                 if a.state == Progression::Signed {
@@ -109,7 +113,17 @@ impl Attempts {
 
     /// What moved the proxy last.
     pub(crate) fn last_effect(&self) -> Option<&Attempt> {
-        self.all.iter().rev().find(|a| a.took_effect())
+        let moves = |a: &&Attempt| a.took_effect() && a.more == 0;
+        self.all.iter().rev().find(moves)
+    }
+
+    /// The call that has to follow, when only the first ones of a way in `direction` were sent: how many
+    /// calls are left, and the block of the one before.
+    pub(crate) fn begun(&self, direction: Direction) -> Option<(u64, Option<BlockId>)> {
+        let effects = self.all.iter().rev().filter(|a| a.took_effect());
+        let last = effects.take_while(|a| a.more > 0);
+        let mut last = last.filter(|a| a.direction == direction);
+        last.next().map(|attempt| (attempt.more, attempt.block))
     }
 
     /// Which way the proxy moved last.

@@ -108,6 +108,27 @@ pub enum RolloutError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The next call has to wait, and patience ran out; the journal has everything to go on.
+    #[error(
+        "the proxy takes the next call of this {way} in {seconds} s: run again then", way = match direction {
+            Direction::Forward => "upgrade",
+            Direction::Back => "rollback",
+        }
+    )]
+    NotYet {
+        /// Which way.
+        direction: Direction,
+        /// How long still, by the chain's clock.
+        seconds: u64,
+    },
+    /// The journal holds a call of another way than the proposal's.
+    #[error(
+        "the journal holds call {more} from the end, which the proposal does not have: make it again with `cutover propose`"
+    )]
+    OtherCalls {
+        /// How many calls had to follow it.
+        more: u64,
+    },
     /// A test stopped the run.
     #[error("stopped at {}", .0.name())]
     Stopped(Step),
@@ -120,7 +141,7 @@ impl RolloutError {
             Self::Refused(refusals) => {
                 !refusals.is_empty() && refusals.iter().all(PreflightError::is_inconclusive)
             }
-            Self::Chain { .. } | Self::StillPending { .. } => true,
+            Self::Chain { .. } | Self::StillPending { .. } | Self::NotYet { .. } => true,
             _ => false,
         }
     }

@@ -215,6 +215,14 @@ async fn resend(run: &Rollout<'_>, attempt: &Attempt) -> Result<(), RolloutError
     Ok(())
 }
 
+/// What the slot must hold after the call: the goal once no other has to follow.
+fn goal(going: &Move) -> Address {
+    match going.more {
+        0 => going.arrive.address,
+        _ => going.leave.address,
+    }
+}
+
 /// Status 1 is not success: the slot must hold the goal in the block the transaction is in.
 async fn must_have_moved(
     run: &Rollout<'_>,
@@ -226,14 +234,14 @@ async fn must_have_moved(
         return Ok(());
     };
     // A reorg between the two reads answers for another block: the next look will tell.
-    if found == going.arrive.address || !is_canonical(run, block).await? {
+    if found == goal(going) || !is_canonical(run, block).await? {
         return Ok(());
     }
     Err(RolloutError::SlotNotMoved {
         hash: attempt.hash,
         block: block.number,
         holder: going.holder,
-        expected: going.arrive.address,
+        expected: goal(going),
         found,
     })
 }
@@ -298,7 +306,7 @@ async fn settle(
         .reading("the implementation slot")?;
     let then = implementation_in(run, going, block.number).await?;
     let then = then.unwrap_or(now);
-    if then != going.arrive.address {
+    if then != goal(going) {
         run.journal.append(Event::Abandoned {
             hash: attempt.hash,
             why: format!(
@@ -310,7 +318,7 @@ async fn settle(
             hash: attempt.hash,
             block: block.number,
             holder,
-            expected: going.arrive.address,
+            expected: goal(going),
             found: then,
         });
     }
@@ -359,7 +367,8 @@ async fn close_earlier(
             continue;
         }
         let then = implementation_in(run, going, block.number).await?;
-        let implementation = then.unwrap_or(match earlier.direction == going.direction {
+        let same = earlier.direction == going.direction && earlier.more == 0;
+        let implementation = then.unwrap_or(match same {
             true => going.arrive.address,
             false => going.leave.address,
         });

@@ -12,7 +12,7 @@ use alloy_primitives::{Address, B256};
 use chain::unreadable;
 use cutover_chain::Node;
 use cutover_types::{
-    Call, CheckReport, Proposal, ReplayReport, Verdict,
+    Call, CheckReport, Proposal, ReplayReport, StepCall, Verdict,
     execution::Status,
     inspection::CodeAt,
     proposal::Evidence,
@@ -45,6 +45,10 @@ pub(crate) struct Move {
     pub(crate) leave: CodeAt,
     pub(crate) arrive: CodeAt,
     pub(crate) call: Call,
+    /// All calls of this way; `call` is one of them.
+    pub(crate) calls: Vec<StepCall>,
+    /// How many of them have to follow `call`.
+    pub(crate) more: u64,
 }
 
 impl Move {
@@ -60,12 +64,15 @@ impl Move {
             kind: Some(proposal.authority.kind.clone()),
             leave: proposal.blue.clone(),
             arrive: proposal.green.clone(),
-            call: if again {
-                proposal.forward_again.clone()
+            call: Call::default(),
+            calls: if again {
+                all(&proposal.forward_again, &proposal.forward_again_then)
             } else {
-                proposal.forward.clone()
+                all(&proposal.forward, &proposal.forward_then)
             },
+            more: 0,
         }
+        .first()
     }
 
     pub(crate) fn back(pointer: &RollbackPointer) -> Self {
@@ -79,9 +86,43 @@ impl Move {
             kind: None,
             leave: pointer.green.clone(),
             arrive: pointer.blue.clone(),
-            call: pointer.back.clone(),
+            call: Call::default(),
+            calls: all(&pointer.back, &pointer.back_then),
+            more: 0,
         }
+        .first()
     }
+
+    fn first(self) -> Self {
+        let more = (self.calls.len() as u64).saturating_sub(1);
+        self.clone().with(more).unwrap_or(self)
+    }
+
+    /// The same way at the call after which `more` have to follow; `None` when there is no such call.
+    pub(crate) fn with(mut self, more: u64) -> Option<Self> {
+        let behind = usize::try_from(more).ok()?;
+        let index = self.calls.len().checked_sub(behind.checked_add(1)?)?;
+        self.call = self.calls.get(index)?.call.clone();
+        self.more = more;
+        Some(self)
+    }
+
+    /// Seconds that must have passed since the call before.
+    pub(crate) fn wait_seconds(&self) -> u64 {
+        let behind = usize::try_from(self.more).unwrap_or(usize::MAX);
+        let index = self.calls.len().checked_sub(behind.saturating_add(1));
+        let step = index.and_then(|index| self.calls.get(index));
+        step.map_or(0, |step| step.wait_seconds)
+    }
+}
+
+fn all(first: &Call, then: &[StepCall]) -> Vec<StepCall> {
+    let first = StepCall {
+        from: Address::ZERO,
+        call: first.clone(),
+        wait_seconds: 0,
+    };
+    std::iter::once(first).chain(then.iter().cloned()).collect()
 }
 
 /// What a transaction is made of.

@@ -62,6 +62,8 @@ struct SeenBlock {
     base_fee_per_gas: Option<U256>,
     #[serde(default)]
     gas_limit: U64,
+    #[serde(default)]
+    timestamp: U64,
 }
 
 /// The newest block.
@@ -70,6 +72,8 @@ pub(crate) struct Head {
     pub(crate) id: BlockId,
     pub(crate) base_fee: Option<u128>,
     pub(crate) gas_limit: u64,
+    /// Unix seconds.
+    pub(crate) timestamp: u64,
 }
 
 type Read<T> = Result<T, ChainError>;
@@ -85,7 +89,15 @@ pub(crate) async fn head(node: &Node) -> Read<Head> {
         },
         base_fee: block.base_fee_per_gas.map(|fee| fee.saturating_to()),
         gas_limit: block.gas_limit.to(),
+        timestamp: block.timestamp.to(),
     })
+}
+
+/// When a block was made, in Unix seconds; `None` when the node does not hold it.
+pub(crate) async fn timestamp_at(node: &Node, number: u64) -> Read<Option<u64>> {
+    let params = json!([U64::from(number), false]);
+    let block: Option<SeenBlock> = node.call("eth_getBlockByNumber", params).await?;
+    Ok(block.map(|block| block.timestamp.to()))
 }
 
 /// The newest final block; `None` while the chain has none.

@@ -13,10 +13,11 @@ use alloy_primitives::B256;
 use cutover_chain::Node;
 use cutover_types::{
     Call, Proposal,
+    inspection::BlockId,
     progress::Progress,
     rollout::{Direction, Event, Progression, Receipt, RollbackPointer},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// When a block counts as settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,20 +97,32 @@ pub async fn upgrade(
     current: &Current<'_>,
 ) -> Result<Receipt, RolloutError> {
     let attempts = Attempts::of(run.journal.entries());
-    let going = Move::forward(proposal, attempts.last_move().is_some());
+    let way = Move::forward(proposal, attempts.last_move().is_some());
     let pointer = pointer(proposal);
-    if let Some(attempt) = start(&mut run, &going).await? {
-        return follow::follow(&mut run, &going, attempt).await;
+    loop {
+        let (going, attempt) = match start(&mut run, &way).await? {
+            Begun::Open(going, attempt) => (going, *attempt),
+            Begun::Next(going) => {
+                if let Some(receipt) = nothing_to_do(&run, &going).await? {
+                    return Ok(receipt);
+                }
+                let mut refusals = Vec::new();
+                preflight::judge_reports(proposal, current, &mut refusals);
+                // Half an upgrade is worse than a late one.
+                if going.more + 1 == going.calls.len() as u64 {
+                    preflight::judge_expiry(run.node, proposal, &mut refusals).await;
+                }
+                preflight::judge_preconditions(run.node, proposal, &mut refusals).await;
+                let pointer = Some((pointer.clone(), proposal_digest));
+                let attempt = send_new(&mut run, &going, pointer, refusals).await?;
+                (going, attempt)
+            }
+        };
+        let receipt = follow::follow(&mut run, &going, attempt).await?;
+        if going.more == 0 {
+            return Ok(receipt);
+        }
     }
-    if let Some(receipt) = nothing_to_do(&run, &going).await? {
-        return Ok(receipt);
-    }
-    let mut refusals = Vec::new();
-    preflight::judge_reports(proposal, current, &mut refusals);
-    preflight::judge_expiry(run.node, proposal, &mut refusals).await;
-    preflight::judge_preconditions(run.node, proposal, &mut refusals).await;
-    let attempt = send_new(&mut run, &going, Some((pointer, proposal_digest)), refusals).await?;
-    follow::follow(&mut run, &going, attempt).await
 }
 
 /// Points the proxy back at blue by the pointer in the journal, the same way.
@@ -119,15 +132,31 @@ pub async fn upgrade(
 pub async fn rollback(mut run: Rollout<'_>) -> Result<Receipt, RolloutError> {
     let attempts = Attempts::of(run.journal.entries());
     let pointer = attempts.pointer.ok_or(RolloutError::NoPointer)?;
-    let going = Move::back(&pointer);
-    if let Some(attempt) = start(&mut run, &going).await? {
-        return follow::follow(&mut run, &going, attempt).await;
+    let way = Move::back(&pointer);
+    loop {
+        let (going, attempt) = match start(&mut run, &way).await? {
+            Begun::Open(going, attempt) => (going, *attempt),
+            Begun::Next(going) => {
+                if let Some(receipt) = nothing_to_do(&run, &going).await? {
+                    return Ok(receipt);
+                }
+                let attempt = send_new(&mut run, &going, None, Vec::new()).await?;
+                (going, attempt)
+            }
+        };
+        let receipt = follow::follow(&mut run, &going, attempt).await?;
+        if going.more == 0 {
+            return Ok(receipt);
+        }
     }
-    if let Some(receipt) = nothing_to_do(&run, &going).await? {
-        return Ok(receipt);
-    }
-    let attempt = send_new(&mut run, &going, None, Vec::new()).await?;
-    follow::follow(&mut run, &going, attempt).await
+}
+
+/// Where a way stands.
+enum Begun {
+    /// A transaction that was signed before, to be followed.
+    Open(Move, Box<Attempt>),
+    /// The call to send next.
+    Next(Move),
 }
 
 /// Everything needed to return, from the proposal.
@@ -147,8 +176,8 @@ pub(crate) fn pointer(proposal: &Proposal) -> RollbackPointer {
     }
 }
 
-/// Checks that node and journal are about this proxy; gives the transaction to resume, if any.
-async fn start(run: &mut Rollout<'_>, going: &Move) -> Result<Option<Attempt>, RolloutError> {
+/// Checks that node and journal are about this proxy; gives the transaction to resume, or the next call.
+async fn start(run: &mut Rollout<'_>, going: &Move) -> Result<Begun, RolloutError> {
     run.at(Step::Opened)?;
     let mut refusals = Vec::new();
     preflight::judge_chain_id(run.node, going.chain_id, &mut refusals).await;
@@ -181,10 +210,55 @@ async fn start(run: &mut Rollout<'_>, going: &Move) -> Result<Option<Attempt>, R
             });
         }
     }
-    let Some(attempt) = open.into_iter().rfind(|a| a.direction == going.direction) else {
-        return Ok(None);
+    let at = |more: u64| {
+        let other = RolloutError::OtherCalls { more };
+        going.clone().with(more).ok_or(other)
     };
-    resume(run, going, attempt).await.map(Some)
+    if let Some(attempt) = open.into_iter().rfind(|a| a.direction == going.direction) {
+        let going = at(attempt.more)?;
+        let attempt = resume(run, &going, attempt).await?;
+        return Ok(Begun::Open(going, Box::new(attempt)));
+    }
+    let Some((more, block)) = attempts.begun(going.direction) else {
+        return Ok(Begun::Next(going.clone()));
+    };
+    let going = at(more.saturating_sub(1))?;
+    if let Some(block) = block {
+        wait(run, &going, block).await?;
+    }
+    Ok(Begun::Next(going))
+}
+
+/// Waits until the chain's clock is far enough past the call before.
+async fn wait(run: &Rollout<'_>, going: &Move, before: BlockId) -> Result<(), RolloutError> {
+    let needed = going.wait_seconds();
+    if needed == 0 {
+        return Ok(());
+    }
+    let then = reads::timestamp_at(run.node, before.number)
+        .await
+        .reading("the block of the call before")?;
+    // A node that lost the block cannot say; the simulation before sending will.
+    let Some(then) = then else {
+        return Ok(());
+    };
+    let began = Instant::now();
+    loop {
+        let head = reads::head(run.node).await.reading("the newest block")?;
+        let due = then.saturating_add(needed);
+        let seconds = due.saturating_sub(head.timestamp);
+        if seconds == 0 {
+            return Ok(());
+        }
+        let patience = run.options.patience;
+        if patience.is_some_and(|patience| began.elapsed() >= patience) {
+            let direction = going.direction;
+            return Err(RolloutError::NotYet { direction, seconds });
+        }
+        let text = format!("the proxy takes the next call in {seconds} s");
+        run.progress.start(&text, None);
+        tokio::time::sleep(run.options.poll).await;
+    }
 }
 
 /// Takes up a transaction that was signed before.
@@ -297,6 +371,7 @@ async fn send_new(
         from: signer,
         nonce: ready.nonce,
         raw: signed.raw.clone(),
+        more: going.more,
     })?;
     run.at(Step::SignedWritten)?;
     let mut attempt = Attempt {
@@ -308,6 +383,7 @@ async fn send_new(
         state: Progression::Signed,
         block: None,
         success: false,
+        more: going.more,
     };
     broadcast(run, &mut attempt).await?;
     Ok(attempt)

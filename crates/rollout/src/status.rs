@@ -156,6 +156,14 @@ fn next(attempts: &Attempts, colour: Colour, agree: bool) -> String {
             attempt.hash
         );
     }
+    for (direction, verb) in [
+        (Direction::Forward, "upgrade"),
+        (Direction::Back, "rollback"),
+    ] {
+        if let Some((more, _)) = attempts.begun(direction) {
+            return format!("run {verb} again: {more} more calls have to follow");
+        }
+    }
     match (agree, colour) {
         (_, Colour::Other) => "someone else moved the proxy: inspect it".into(),
         (false, _) => "resolve what disagrees before anything is sent".into(),

@@ -154,6 +154,74 @@ async fn a_run_that_dies_again_and_again_sends_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_of_two_calls_that_dies_again_and_again_sends_each_once() {
+    let Some(anvil) = Anvil::start(&[]) else {
+        return;
+    };
+    anvil.build_two_step().await;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.jsonl");
+    let asked = Asked::two_steps(0);
+    for (way, goal, nonce) in [("forward", GREEN, 2), ("back", BLUE, 4)] {
+        for steps in 0..24 {
+            let stop = StopAfter(AtomicUsize::new(steps));
+            let run = async {
+                match way {
+                    "back" => asked.rollback_until(&anvil.node, &journal, &stop).await,
+                    _ => asked.upgrade_until(&anvil.node, &journal, &stop).await,
+                }
+            };
+            let mining = async {
+                loop {
+                    anvil.mine(16).await;
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                }
+            };
+            let result = tokio::select! {
+                result = run => result,
+                () = mining => unreachable!("mining never ends"),
+            };
+            assert!(
+                matches!(result, Ok(_) | Err(RolloutError::Stopped(_))),
+                "{result:?}"
+            );
+        }
+        finish(&anvil, &asked, &journal, way).await;
+        assert_eq!(anvil.implementation().await, goal, "{way}");
+        assert_eq!(anvil.nonce(owner().address()).await, nonce, "{way}");
+    }
+    let signed = events(&journal).into_iter().filter(|e| *e == "signed");
+    assert_eq!(signed.count(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_call_waits_for_the_chains_clock() {
+    let Some(anvil) = Anvil::start(&[]) else {
+        return;
+    };
+    anvil.build_two_step().await;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.jsonl");
+    let mut asked = Asked::two_steps(86_400);
+    asked.options.patience = Some(Duration::from_millis(500));
+    asked.options.finality = cutover_rollout::Finality::Confirmations(0);
+    let early = asked.upgrade(&anvil.node, &journal).await;
+    assert!(
+        matches!(early, Err(RolloutError::NotYet { seconds, .. }) if seconds > 80_000),
+        "{early:?}"
+    );
+    assert_eq!(anvil.implementation().await, BLUE);
+    assert_eq!(anvil.nonce(owner().address()).await, 1);
+    anvil
+        .rpc("evm_increaseTime", serde_json::json!([86_400]))
+        .await;
+    anvil.mine(1).await;
+    asked.upgrade(&anvil.node, &journal).await.unwrap();
+    assert_eq!(anvil.implementation().await, GREEN);
+    assert_eq!(anvil.nonce(owner().address()).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_prefix_of_a_journal_resumes_without_a_second_transaction() {
     let Some(anvil) = Anvil::start(&[]) else {
         return;

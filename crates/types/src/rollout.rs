@@ -47,6 +47,10 @@ pub struct RollbackPointer {
     pub forward_again_then: Vec<StepCall>,
 }
 
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -71,6 +75,9 @@ pub enum Event {
         nonce: u64,
         /// Signed bytes (EIP-2718): what a resume sends again.
         raw: Bytes,
+        /// How many calls of the same way still have to follow; 0: this one moves the proxy.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u64,
     },
     /// It was handed to a node.
     Broadcast {

@@ -15,8 +15,8 @@ use cutover_rollout::{
     Checkpoints, Current, Finality, Journal, Options, Rollout, RolloutError, Uninterrupted,
 };
 use cutover_types::{
-    Call, CheckReport, LayoutVerdict, Proposal, ReplayReport, SafetyVerdict, Status, Verdict,
-    Window,
+    Call, CheckReport, LayoutVerdict, Proposal, ReplayReport, SafetyVerdict, Status, StepCall,
+    Verdict, Window,
     abi::IMPLEMENTATION_SLOT,
     check::{CheckedCode, Layouts},
     code::Fingerprint,
@@ -154,6 +154,13 @@ impl Anvil {
         self.mine(1).await;
     }
 
+    /// The same with a proxy that is upgraded by two calls.
+    pub async fn build_two_step(&self) {
+        self.build().await;
+        self.set_code(PROXY, &two_step_code(owner().address()))
+            .await;
+    }
+
     pub async fn set_implementation(&self, implementation: Address) {
         let params = json!([PROXY, IMPLEMENTATION_SLOT, implementation.into_word()]);
         self.rpc("anvil_setStorageAt", params).await;
@@ -177,6 +184,27 @@ fn proxy_code(authority: Address) -> Vec<u8> {
     code.extend(authority);
     code.extend([0x14, 0x60, 0x2d, 0x57, 0x5f, 0x5f, 0xfd]);
     assert_eq!(code.len(), 0x2d, "the jump leads to what follows");
+    code.extend([0x5b, 0x60, 0x04, 0x35, 0x7f]);
+    code.extend(IMPLEMENTATION_SLOT);
+    code.extend([0x55, 0x00]);
+    code
+}
+
+/// Takes an implementation by any call of the owner, and installs it by `upgradeTo` with the same one.
+fn two_step_code(authority: Address) -> Vec<u8> {
+    let mut code = vec![0x33, 0x73];
+    code.extend(authority);
+    code.extend([0x14, 0x60, 0x1d, 0x57, 0x5f, 0x5f, 0xfd]);
+    assert_eq!(code.len(), 0x1d, "the jump leads to what follows");
+    code.extend([
+        0x5b, 0x5f, 0x35, 0x60, 0xe0, 0x1c, 0x63, 0x36, 0x59, 0xcf, 0xe6, 0x14, 0x60, 0x33, 0x57,
+    ]);
+    code.extend([0x60, 0x04, 0x35, 0x60, 0x01, 0x55, 0x00]);
+    code.resize(0x33, 0x00);
+    code.extend([
+        0x5b, 0x60, 0x04, 0x35, 0x60, 0x01, 0x54, 0x14, 0x60, 0x41, 0x57, 0x5f, 0x5f, 0xfd,
+    ]);
+    assert_eq!(code.len(), 0x41, "the jump leads to what follows");
     code.extend([0x5b, 0x60, 0x04, 0x35, 0x7f]);
     code.extend(IMPLEMENTATION_SLOT);
     code.extend([0x55, 0x00]);
@@ -209,6 +237,31 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// For [`Anvil::build_two_step`], with `wait` seconds between the two calls.
+    pub fn two_steps(wait: u64) -> Self {
+        let mut asked = Self::new();
+        let announce = |implementation: Address| {
+            let mut data = vec![1, 2, 3, 4];
+            data.extend(implementation.into_word());
+            Call::new(PROXY, data)
+        };
+        let then = |call: &Call| {
+            vec![StepCall {
+                from: owner().address(),
+                call: call.clone(),
+                wait_seconds: wait,
+            }]
+        };
+        let proposal = &mut asked.proposal;
+        proposal.forward_then = then(&proposal.forward);
+        proposal.back_then = then(&proposal.back);
+        proposal.forward_again_then = then(&proposal.forward_again);
+        proposal.forward = announce(GREEN);
+        proposal.back = announce(BLUE);
+        proposal.forward_again = announce(GREEN);
+        asked
+    }
+
     pub fn new() -> Self {
         let blue = CodeAt {
             address: BLUE,

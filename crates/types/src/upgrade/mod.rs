@@ -13,7 +13,7 @@ use alloy_sol_types::SolCall;
 use serde::{Deserialize, Serialize};
 
 /// A call: what a proposal carries and a signer sends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// Target.
     pub to: Address,
