@@ -381,7 +381,7 @@ async fn the_controller_tree_names_multisigs_and_timelocks() {
             &params((U256::from(3600), nobody.clone(), nobody, safe)),
         )
         .await;
-    for (owner, kind) in [(safe, "safe"), (timelock, "timelock")] {
+    for (owner, kind) in [(safe, "multisig"), (timelock, "timelock")] {
         let admin = world.deploy(&artifact(OZ4, "ProxyAdmin"), &[]).await;
         let proxy = world
             .deploy(
@@ -398,7 +398,7 @@ async fn the_controller_tree_names_multisigs_and_timelocks() {
         let owner = &found.controllers[0].members[0];
         assert_eq!(owner.kind, kind);
         assert!(owner.proven);
-        if kind == "safe" {
+        if kind == "multisig" {
             assert_eq!(owner.threshold, Some(2));
             let members: Vec<_> = owner.members.iter().map(|m| m.address).collect();
             assert_eq!(members, owners);

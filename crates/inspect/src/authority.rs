@@ -1,15 +1,19 @@
 //! Who a contract might obey. Only candidates: each is proven by executing the call from it.
 
 use crate::{
+    controllers::{
+        logs::{logs, topic_address},
+        manager,
+    },
     error::{InspectError, key},
     kinds::Recognized,
     session::{Session, stranger},
     watch::Read,
 };
-use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use alloy_primitives::{Address, B256, Bytes, hex, keccak256};
 use alloy_sol_types::{SolCall, SolEvent};
 use cutover_types::{Call, CallFrame, UpgradePath, abi::IProxy, inspection::CodeAt};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Candidates that are tried at most.
 const LIMIT: usize = 16;
@@ -22,8 +26,10 @@ alloy_sol_types::sol! {
 
 /// Who might be obeyed, the likeliest first.
 #[derive(Clone, Debug, Default)]
-struct Candidates {
-    addresses: Vec<Address>,
+pub(crate) struct Candidates {
+    pub(crate) addresses: Vec<Address>,
+    /// The role a stranger is refused for.
+    pub(crate) role: Option<B256>,
     notes: Vec<String>,
 }
 
@@ -43,7 +49,7 @@ pub(crate) async fn paths(
     let Some(call) = calls.into_iter().next().map(|step| step.call) else {
         return Ok(());
     };
-    let found = candidates(session, &call).await?;
+    let found = asked(session, &call).await?;
     into.paths.extend(
         found
             .addresses
@@ -72,7 +78,7 @@ impl Candidates {
 
 /// Who might be allowed to make `call`: the owner, then every address the contract looks at before it
 /// refuses a stranger, then those who were granted the role it asks for.
-async fn candidates(session: &mut Session, call: &Call) -> Result<Candidates, InspectError> {
+pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidates, InspectError> {
     let mut found = Candidates::default();
     let owner = session
         .ask([(call.to, IProxy::ownerCall {}.abi_encode())])
@@ -104,7 +110,13 @@ async fn candidates(session: &mut Session, call: &Call) -> Result<Candidates, In
             found.add(address);
         }
     }
-    if let Some(role) = role_asked_for(&outcome.output) {
+    if let Some(manager) = manager::of(session, call.to).await? {
+        for account in manager::direct_callers(session, manager, call).await? {
+            found.add(account);
+        }
+    }
+    found.role = role_asked_for(&outcome.output);
+    if let Some(role) = found.role {
         for account in granted(session, call.to, role).await {
             found.add(account);
         }
@@ -143,32 +155,23 @@ fn role_asked_for(revert: &[u8]) -> Option<B256> {
 }
 
 async fn granted(session: &Session, contract: Address, role: B256) -> Vec<Address> {
-    let filter = json!([{
-        "address": contract,
-        "fromBlock": "0x0",
-        "toBlock": format!("{:#x}", session.block.number),
-        "topics": [RoleGranted::SIGNATURE_HASH, role],
-    }]);
-    let logs: Vec<Value> = match session.logs(filter).await {
-        Ok(logs) => logs,
-        Err(error) => {
-            tracing::debug!(%error, "who was granted the role is not known");
-            return Vec::new();
-        }
+    let topics = json!([RoleGranted::SIGNATURE_HASH, role]);
+    let Some(logs) = logs(session, contract, &topics).await else {
+        return Vec::new();
     };
     // The newest first: older holders are likelier to have lost it.
     logs.iter()
         .rev()
         .take(LIMIT)
-        .filter_map(|log| log["topics"][2].as_str()?.parse::<B256>().ok())
-        .map(Address::from_word)
-        .filter(|account| U256::from_be_slice(account.as_slice()) != U256::ZERO)
+        .filter_map(|log| topic_address(log, 2))
+        .filter(|account| !account.is_zero())
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_primitives::U256;
     use alloy_sol_types::{Revert, SolError};
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     code::delegation,
-    controllers::Tree,
+    controllers::{controllers, power},
     error::{InspectError, key},
     history::history,
     kinds::{self, Recognized, Subject},
@@ -16,10 +16,9 @@ use cutover_evm::Request;
 use cutover_types::{
     CallKind, Inspection, Missing, ProxyKind, UpgradePath, Verb,
     abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ZOS_ADMIN_SLOT, ZOS_IMPLEMENTATION_SLOT},
-    inspection::{CodeAt, Controller, Location, Possible, ProxyFacts, RollbackFacts, UpgradeFacts},
+    inspection::{CodeAt, Location, Possible, Power, ProxyFacts, RollbackFacts, UpgradeFacts},
     progress::Progress,
 };
-use std::collections::BTreeSet;
 
 /// Finds out which proxy `proxy` is at `block` (the newest when `None`), who can upgrade it, and
 /// whether the way back is open. An address that is no proxy is an answer: `proxy` is `None` then,
@@ -97,7 +96,16 @@ async fn report(
     let location = forward.location.clone();
     let proofs = proofs(&mut session, &recognized.paths, implementation).await?;
     progress.advance(1);
-    inspection.controllers = controllers(&mut session, proxy, &recognized, &proofs).await?;
+    inspection.controllers = controllers(
+        &mut session,
+        proxy,
+        implementation,
+        best(&proofs),
+        recognized.beacon.or(recognized.admin),
+    )
+    .await?;
+    inspection.power =
+        Some(power(&inspection.controllers)).filter(|power| *power != Power::default());
     inspection.history = history(&session, recognized.beacon.unwrap_or(proxy)).await;
     progress.advance(1);
     let code_hash = match session.code(implementation).await? {
@@ -328,31 +336,37 @@ fn answers(
     (Some(upgrade), rollback)
 }
 
-async fn controllers(
+/// Whom a contract obeys that may be a proxy itself.
+pub(crate) enum Obeyed {
+    /// It forwards nothing.
+    NoProxy,
+    /// It forwards to an address in its code, or nobody can upgrade it.
+    Immutable,
+    /// It is a proxy, and who upgrades it is not known: why.
+    Nobody(String),
+    /// The best way to upgrade it, and what it runs.
+    Path(UpgradePath, Address),
+}
+
+/// The kind of question [`inspect`] answers, asked of a controller.
+pub(crate) async fn obeyed(
     session: &mut Session,
-    proxy: Address,
-    recognized: &Recognized,
-    proofs: &[(UpgradePath, Proof)],
-) -> Result<Vec<Controller>, InspectError> {
-    let mut proven = BTreeSet::new();
-    let root = match best(proofs) {
-        Some((path, proof)) => {
-            if proof.proven {
-                proven.extend([path.from, path.to].into_iter().filter(|a| *a != proxy));
-            }
-            Some(if path.to == proxy { path.from } else { path.to })
+    address: Address,
+) -> Result<Obeyed, InspectError> {
+    let Ok(subject) = subject(session, address).await? else {
+        return Ok(Obeyed::NoProxy);
+    };
+    let recognized = kinds::recognize(session, &subject).await?;
+    let implementation = subject.forward.target;
+    let proofs = proofs(session, &recognized.paths, implementation).await?;
+    Ok(match best(&proofs) {
+        Some((path, _)) => Obeyed::Path(path.clone(), implementation),
+        None if subject.forward.location == Location::Code => Obeyed::Immutable,
+        None => {
+            let unsent = recognized.unsent.map(|(_, why)| why);
+            Obeyed::Nobody(unsent.unwrap_or_else(|| "who upgrades it is not known".into()))
         }
-        None => recognized.beacon.or(recognized.admin),
-    };
-    let Some(root) = root else {
-        return Ok(Vec::new());
-    };
-    let mut tree = Tree {
-        proxy,
-        proven: &proven,
-        seen: BTreeSet::new(),
-    };
-    Ok(vec![tree.grow(session, root, 0).await?])
+    })
 }
 
 fn notes(subject: &Subject, code_hash: alloy_primitives::B256) -> Vec<String> {

@@ -178,7 +178,7 @@ impl Proof {
 }
 
 /// An address nobody has, where a copy of the implementation is put.
-fn elsewhere(current: Address) -> Address {
+pub(crate) fn elsewhere(current: Address) -> Address {
     Address::from_word(keccak256(
         [b"cutover: elsewhere".as_slice(), current.as_slice()].concat(),
     ))
@@ -261,21 +261,26 @@ fn moved(
     }
     let forwards = asked
         .and_then(|asked| played.outcomes.get(asked))
-        .and_then(|outcome| {
-            let (_, frame) = forwarding(&outcome.calls, path.proxy, &unknown_call(path.proxy))?;
-            Some(frame.to)
-        });
+        .and_then(|outcome| forwards_to(outcome, path.proxy));
     if forwards == Some(implementation) {
         return Ok(());
     }
     Err("the upgrade call succeeds, but the slot does not move".into())
 }
 
-fn written(outcome: &Outcome, path: &UpgradePath) -> Option<U256> {
+/// Whom `proxy` forwards the unknown call to that `outcome` is of.
+pub(crate) fn forwards_to(outcome: &Outcome, proxy: Address) -> Option<Address> {
+    let (_, frame) = forwarding(&outcome.calls, proxy, &unknown_call(proxy))?;
+    Some(frame.to)
+}
+
+/// What the implementation's slot holds after `outcome`, if it was written.
+pub(crate) fn written(outcome: &Outcome, path: &UpgradePath) -> Option<U256> {
     let change = outcome.diff.get(&path.holder)?.storage.get(&path.slot)?;
     Some(change.after)
 }
 
-fn holds(value: U256, address: Address) -> bool {
+/// Whether a slot names this address.
+pub(crate) fn holds(value: U256, address: Address) -> bool {
     code::has_address(&value.to_be_bytes::<32>(), address)
 }

@@ -163,6 +163,34 @@ impl Session {
         self.node.call("eth_getLogs", filter).await
     }
 
+    /// The logs of several filters, in their order.
+    pub(crate) async fn logs_of(&self, filters: Vec<Value>) -> Vec<Result<Vec<Value>, ChainError>> {
+        let calls = filters
+            .into_iter()
+            .map(|filter| ("eth_getLogs".to_owned(), Value::Array(vec![filter])))
+            .collect();
+        let answers = self.node.batch(calls).await;
+        let logs = |answer: Result<Value, ChainError>| match answer? {
+            Value::Array(logs) => Ok(logs),
+            other => Err(ChainError::Malformed {
+                method: "eth_getLogs".into(),
+                detail: format!("no list of logs but {}", kind_of(&other)),
+            }),
+        };
+        answers.into_iter().map(logs).collect()
+    }
+
+    /// The seconds since 1970 of the block that is looked at.
+    pub(crate) fn timestamp(&self) -> u64 {
+        self.environment.timestamp
+    }
+
+    /// How many transactions an account sent; `None` when the node refuses it.
+    pub(crate) async fn nonce(&mut self, address: Address) -> Result<Option<u64>, InspectError> {
+        self.read(|state| state.account(address).map(|account| account.nonce))
+            .await
+    }
+
     /// The code of an account; `None` when the node refuses it.
     pub(crate) async fn code(&mut self, address: Address) -> Result<Option<Bytes>, InspectError> {
         let read = |state: &dyn State| state.account(address).and_then(|a| state.code(a.code_hash));
@@ -327,6 +355,14 @@ impl Session {
             reads: watched.into_reads(),
             refused: stopped,
         })
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Object(_) => "an object",
+        _ => "a value",
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Controller {
     /// What could not be told, and what to mind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Why there may be others who can make it act.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
     /// It stands elsewhere in the tree, with its members there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,

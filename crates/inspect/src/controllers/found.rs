@@ -1,0 +1,108 @@
+//! What is known of a controller before its members are looked at.
+
+use super::through::Through;
+use alloy_primitives::{Address, U256};
+use cutover_types::inspection::Presses;
+use std::collections::BTreeMap;
+
+/// Someone behind a controller.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) address: Address,
+    pub(super) role: String,
+    pub(super) presses: Presses,
+    pub(super) wait: Option<u64>,
+    /// How it makes the one above act: tried in this order.
+    pub(super) through: Vec<Through>,
+    /// What it is, when that needs no look: `anyone`, `token`.
+    pub(super) leaf: Option<&'static str>,
+    /// Not worth a word unless executing shows that it can.
+    pub(super) only_if_proven: bool,
+}
+
+impl Member {
+    /// Someone who acts alone.
+    pub(super) fn alone(address: Address, role: impl Into<String>, through: Through) -> Self {
+        Self {
+            address,
+            role: role.into(),
+            presses: Presses::Alone,
+            wait: None,
+            through: vec![through],
+            leaf: None,
+            only_if_proven: false,
+        }
+    }
+
+    /// Someone of whom only the address and the role are known.
+    pub(super) fn claimed(address: Address, role: impl Into<String>, why: &'static str) -> Self {
+        Self {
+            presses: Presses::Unknown,
+            ..Self::alone(address, role, Through::Claimed(why))
+        }
+    }
+
+    /// Someone who cannot make the one above act.
+    pub(super) fn powerless(address: Address, role: impl Into<String>) -> Self {
+        Self {
+            presses: Presses::No,
+            ..Self::alone(
+                address,
+                role,
+                Through::Claimed("it cannot make the one above act"),
+            )
+        }
+    }
+
+    pub(super) fn presses(mut self, presses: Presses) -> Self {
+        self.presses = presses;
+        self
+    }
+
+    pub(super) fn after(mut self, seconds: Option<u64>) -> Self {
+        self.wait = seconds;
+        self
+    }
+
+    pub(super) fn anyone(mut self) -> Self {
+        self.leaf = Some("anyone");
+        self
+    }
+}
+
+/// A controller by what it answers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    pub(super) kind: &'static str,
+    pub(super) threshold: Option<u64>,
+    pub(super) delay: Option<u64>,
+    pub(super) members: Vec<Member>,
+    pub(super) facts: BTreeMap<String, String>,
+    pub(super) notes: Vec<String>,
+    pub(super) unknown: Vec<String>,
+}
+
+impl Found {
+    pub(super) fn new(kind: &'static str) -> Self {
+        Self {
+            kind,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn fact(&mut self, name: &str, value: impl ToString) {
+        self.facts.insert(name.into(), value.to_string());
+    }
+
+    /// Adds a member; who has two roles stands there twice.
+    pub(super) fn add(&mut self, member: Member) {
+        let same = |m: &Member| m.address == member.address && m.role == member.role;
+        if !self.members.iter().any(same) {
+            self.members.push(member);
+        }
+    }
+}
+
+pub(super) fn seconds(value: U256) -> Option<u64> {
+    u64::try_from(value).ok()
+}

@@ -1,0 +1,424 @@
+//! Who controls a proxy: the tree behind the account it obeys. Each member is tried by executing the whole
+//! upgrade from there, through everyone between it and the proxy; what cannot be executed is only claimed.
+
+mod answers;
+mod aragon;
+mod classify;
+mod deed;
+mod found;
+mod gate;
+mod governor;
+pub(crate) mod logs;
+pub(crate) mod manager;
+mod power;
+mod roles;
+mod safe;
+mod through;
+mod timelock;
+
+use crate::{
+    error::InspectError,
+    inspect::{Obeyed, obeyed},
+    prove::Proof,
+    session::{Session, stranger},
+};
+use alloy_primitives::Address;
+use classify::{Question, classify};
+use cutover_types::{
+    UpgradePath,
+    inspection::{Controller, Presses},
+};
+use deed::{Aim, Deed};
+use found::{Found, Member};
+pub(crate) use power::power;
+use std::{collections::BTreeMap, future::Future, pin::Pin, rc::Rc};
+use through::Through;
+
+/// How deep the tree goes.
+const DEPTH: usize = 8;
+/// Accounts in one tree.
+const NODES: usize = 128;
+/// Controllers that are looked at as proxies themselves.
+const PROXIES: usize = 12;
+
+/// The upgrade that a member is tried with.
+#[derive(Clone)]
+struct Goal {
+    aim: Option<Rc<Aim>>,
+    /// Whose calls are made by someone behind it.
+    actor: Address,
+    deed: Option<Deed>,
+}
+
+/// The tree that is grown.
+struct Tree {
+    proxy: Address,
+    nodes: usize,
+    proxies: usize,
+    seen: BTreeMap<Address, Controller>,
+    known: Vec<Address>,
+}
+
+type Branch<'a, T> = Pin<Box<dyn Future<Output = Result<T, InspectError>> + 'a>>;
+
+/// Who can upgrade `proxy` along `best`, or who is said to when there is no path.
+///
+/// # Errors
+/// When the node could not be asked.
+pub(crate) async fn controllers(
+    session: &mut Session,
+    proxy: Address,
+    implementation: Address,
+    best: Option<&(UpgradePath, Proof)>,
+    otherwise: Option<Address>,
+) -> Result<Vec<Controller>, InspectError> {
+    let mut tree = Tree {
+        proxy,
+        nodes: 0,
+        proxies: 0,
+        seen: BTreeMap::new(),
+        known: Vec::new(),
+    };
+    match best {
+        Some((path, _)) => tree.along(session, path, implementation, 0).await,
+        None => {
+            let Some(root) = otherwise else {
+                return Ok(Vec::new());
+            };
+            let goal = Goal {
+                aim: None,
+                actor: root,
+                deed: None,
+            };
+            let member = Member::alone(root, "", Through::Claimed("no upgrade call is known"));
+            tree.grow(session, vec![member], goal, 0).await
+        }
+    }
+}
+
+impl Tree {
+    /// Everyone who can make the calls of `path`: the contract that receives them with whom it obeys, or,
+    /// where that is the proxy, those alone.
+    async fn along(
+        &mut self,
+        session: &mut Session,
+        path: &UpgradePath,
+        implementation: Address,
+        depth: usize,
+    ) -> Result<Vec<Controller>, InspectError> {
+        let aim = Aim::of(session, path, implementation).await?;
+        let (aim, deed) = match aim {
+            Some((aim, deed)) => (Some(Rc::new(aim)), Some(deed)),
+            None => (None, None),
+        };
+        if path.from != stranger() && !path.from.is_zero() {
+            self.known.push(path.from);
+        }
+        let goal = Goal {
+            aim,
+            actor: path.from,
+            deed,
+        };
+        let gate = path.to;
+        let at_proxy = gate == path.proxy;
+        let known = self.known.clone();
+        let ask = Question {
+            address: gate,
+            proxy: path.proxy,
+            step: goal.deed.as_ref().and_then(|deed| deed.first()),
+            known: &known,
+            gate: true,
+        };
+        let mut found = if at_proxy {
+            Found::new("proxy")
+        } else {
+            told(session, &ask).await?
+        };
+        let deed = goal.deed.clone().unwrap_or_default();
+        gate::obeyed(session, &ask, path.from, &deed, &mut found).await?;
+        if found.members.is_empty() && !path.from.is_zero() {
+            found.add(Member::alone(path.from, "obeyed", Through::Sends));
+        }
+        if at_proxy {
+            let mut members = self.grow(session, found.members, goal, depth).await?;
+            // The one whose call is proposed comes first.
+            members.sort_by_key(|member| (member.address != path.from, !member.proven));
+            if let Some(first) = members.first_mut() {
+                first.unknown.extend(found.unknown);
+                first.notes.extend(found.notes);
+            }
+            return Ok(members);
+        }
+        let mut root = Controller {
+            address: gate,
+            presses: Presses::Alone,
+            ..Controller::default()
+        };
+        describe(&mut root, &found);
+        self.seen.insert(gate, root.clone());
+        self.nodes += 1;
+        root.members = self.grow(session, found.members, goal, depth + 1).await?;
+        root.proven = root.members.iter().any(|member| member.proven);
+        let upgraders = self.upgraders(session, gate, &root.kind, depth + 1).await?;
+        root.members.extend(upgraders.members);
+        root.unknown.extend(upgraders.unknown);
+        Ok(vec![root])
+    }
+
+    /// Members with everyone behind them, each tried.
+    fn grow<'a>(
+        &'a mut self,
+        session: &'a mut Session,
+        members: Vec<Member>,
+        above: Goal,
+        depth: usize,
+    ) -> Branch<'a, Vec<Controller>> {
+        Box::pin(async move {
+            let mut deeds = Vec::new();
+            let mut tried = Vec::new();
+            for member in &members {
+                let ways: Vec<_> = member
+                    .through
+                    .iter()
+                    .map(|through| match &above.deed {
+                        Some(deed) => through.apply(above.actor, member.acts(), deed),
+                        None => Err("the upgrade itself could not be executed"),
+                    })
+                    .collect();
+                let first = deeds.len();
+                deeds.extend(ways.iter().filter_map(|way| way.clone().ok()));
+                tried.push((first, ways));
+            }
+            let judged = match &above.aim {
+                Some(aim) => aim.judge(session, &deeds).await?,
+                None => {
+                    vec![Err("the upgrade itself could not be executed".to_owned()); deeds.len()]
+                }
+            };
+            let mut grown = Vec::new();
+            for (member, (first, ways)) in members.into_iter().zip(tried) {
+                let mut index = first;
+                let mut outcome: Option<(Option<Deed>, Result<(), String>)> = None;
+                for way in ways {
+                    let result = match way {
+                        Ok(deed) => {
+                            let result = judged
+                                .get(index)
+                                .cloned()
+                                .unwrap_or_else(|| Err(String::new()));
+                            index += 1;
+                            (Some(deed), result)
+                        }
+                        Err(why) => (None, Err(why.to_owned())),
+                    };
+                    let better = result.1.is_ok() || outcome.is_none();
+                    if better && !outcome.as_ref().is_some_and(|(_, before)| before.is_ok()) {
+                        outcome = Some(result);
+                    }
+                }
+                let (deed, result) = outcome.unwrap_or((None, Err("it is not known how".into())));
+                if member.only_if_proven && result.is_err() {
+                    continue;
+                }
+                let goal = Goal {
+                    aim: above.aim.clone(),
+                    actor: member.acts(),
+                    deed,
+                };
+                grown.push(self.branch(session, member, goal, result, depth).await?);
+            }
+            Ok(grown)
+        })
+    }
+
+    async fn branch(
+        &mut self,
+        session: &mut Session,
+        member: Member,
+        goal: Goal,
+        result: Result<(), String>,
+        depth: usize,
+    ) -> Result<Controller, InspectError> {
+        let behind = member
+            .through
+            .iter()
+            .any(|through| matches!(through, Through::Behind));
+        let mut controller = Controller {
+            address: member.address,
+            kind: member.leaf.unwrap_or("contract").into(),
+            role: (!member.role.is_empty()).then_some(member.role),
+            presses: member.presses,
+            wait_seconds: member.wait.filter(|wait| *wait > 0),
+            proven: result.is_ok(),
+            why: result.err().filter(|_| member.presses != Presses::No),
+            ..Controller::default()
+        };
+        if member.leaf.is_some() {
+            return Ok(controller);
+        }
+        if let Some(seen) = self.seen.get(&member.address) {
+            controller.kind.clone_from(&seen.kind);
+            controller.threshold = seen.threshold;
+            controller.delay_seconds = seen.delay_seconds;
+            controller.repeated = true;
+            return Ok(controller);
+        }
+        if self.nodes >= NODES || depth >= DEPTH {
+            controller.kind = "not followed".into();
+            let why = format!("{} was not followed: the tree is too large", member.address);
+            controller.unknown.push(why);
+            return Ok(controller);
+        }
+        self.nodes += 1;
+        let known = self.known.clone();
+        let ask = Question {
+            address: member.address,
+            proxy: self.proxy,
+            step: goal
+                .deed
+                .as_ref()
+                .and_then(|deed| deed.iter().find(|step| step.from == goal.actor)),
+            known: &known,
+            gate: false,
+        };
+        let found = told(session, &ask).await?;
+        describe(&mut controller, &found);
+        self.seen.insert(member.address, controller.clone());
+        if member.presses == Presses::No {
+            // A guard or a canceller: who stands behind it cannot press either.
+            self.seen.remove(&member.address);
+            controller.unknown.clear();
+            controller.notes.clear();
+            return Ok(controller);
+        }
+        self.known.push(member.address);
+        controller.members = self.grow(session, found.members, goal, depth + 1).await?;
+        if behind {
+            controller.proven = controller.members.iter().any(|member| member.proven);
+            if controller.proven {
+                controller.why = None;
+            }
+        }
+        let upgraders = self
+            .upgraders(session, member.address, &controller.kind, depth + 1)
+            .await?;
+        controller.members.extend(upgraders.members);
+        controller.unknown.extend(upgraders.unknown);
+        Ok(controller)
+    }
+
+    /// Who can give the controller at `address` other code, where it is a proxy itself: they can make it do
+    /// anything.
+    async fn upgraders(
+        &mut self,
+        session: &mut Session,
+        address: Address,
+        kind: &str,
+        depth: usize,
+    ) -> Result<Upgraders, InspectError> {
+        let mut upgraders = Upgraders::default();
+        // A Safe changes its own code: whoever can do that acts as it anyway.
+        if matches!(
+            kind,
+            "eoa" | "eip7702" | "renounced" | "unknown" | "safe" | "anyone"
+        ) {
+            return Ok(upgraders);
+        }
+        if self.proxies >= PROXIES || self.nodes >= NODES || depth >= DEPTH {
+            upgraders.unknown.push(format!(
+                "whether {address} is a proxy itself was not looked at"
+            ));
+            return Ok(upgraders);
+        }
+        self.proxies += 1;
+        let answer = match obeyed(session, address).await {
+            Ok(answer) => answer,
+            Err(InspectError::Chain { proxy, source }) => {
+                return Err(InspectError::Chain { proxy, source });
+            }
+            Err(error) => {
+                upgraders
+                    .unknown
+                    .push(format!("whether {address} is a proxy itself: {error}"));
+                return Ok(upgraders);
+            }
+        };
+        match answer {
+            Obeyed::NoProxy | Obeyed::Immutable => {}
+            Obeyed::Nobody(why) => {
+                upgraders
+                    .unknown
+                    .push(format!("{address} is a proxy itself: {why}"));
+            }
+            Obeyed::Path(path, implementation) => {
+                if path.from == address {
+                    return Ok(upgraders);
+                }
+                let outer = std::mem::replace(&mut self.proxy, address);
+                let grown = self
+                    .along_boxed(session, &path, implementation, depth)
+                    .await;
+                self.proxy = outer;
+                for mut member in grown? {
+                    let role = "upgrades its code";
+                    member.role = Some(match member.role {
+                        Some(own) => format!("{role}, {own}"),
+                        None => role.into(),
+                    });
+                    upgraders.members.push(member);
+                }
+            }
+        }
+        Ok(upgraders)
+    }
+
+    fn along_boxed<'a>(
+        &'a mut self,
+        session: &'a mut Session,
+        path: &'a UpgradePath,
+        implementation: Address,
+        depth: usize,
+    ) -> Branch<'a, Vec<Controller>> {
+        Box::pin(self.along(session, path, implementation, depth))
+    }
+}
+
+#[derive(Default)]
+struct Upgraders {
+    members: Vec<Controller>,
+    unknown: Vec<String>,
+}
+
+impl Member {
+    /// Who sends its calls.
+    fn acts(&self) -> Address {
+        if self.address.is_zero() {
+            stranger()
+        } else {
+            self.address
+        }
+    }
+}
+
+fn describe(controller: &mut Controller, found: &Found) {
+    controller.kind = found.kind.into();
+    controller.threshold = found.threshold;
+    controller.delay_seconds = found.delay;
+    controller.facts.clone_from(&found.facts);
+    controller.notes.extend(found.notes.iter().cloned());
+    controller.unknown.extend(found.unknown.iter().cloned());
+}
+
+/// What a controller is. One that asks for ever more state is a contract that nothing is known of; the
+/// rest of the tree still is.
+async fn told(session: &mut Session, ask: &Question<'_>) -> Result<Found, InspectError> {
+    match classify(session, ask).await {
+        Err(InspectError::Endless { .. }) => {
+            let mut found = Found::new("contract");
+            let why = "it asks for ever more state when it is asked who controls it";
+            found.unknown.push(format!("{}: {why}", ask.address));
+            Ok(found)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,210 @@
+//! Timelocks: OpenZeppelin's with its roles, and Compound's with its admin.
+
+use super::{
+    answers::Answers,
+    deed::Step,
+    found::{Found, Member, seconds},
+    roles::{self, Holders, IRoles},
+    through::Through,
+};
+use crate::{
+    error::InspectError,
+    session::{Session, stranger},
+};
+use alloy_primitives::{Address, B256, keccak256};
+use alloy_sol_types::SolCall;
+use cutover_types::inspection::Presses;
+
+alloy_sol_types::sol! {
+    interface IAccept {
+        function acceptAdmin() external;
+    }
+}
+
+/// The timelock at `timelock`; `None` when it is none.
+pub(super) async fn look(
+    session: &mut Session,
+    timelock: Address,
+    answers: &Answers,
+    known: &[Address],
+) -> Result<Option<Found>, InspectError> {
+    if let Some(delay) = answers.word("getMinDelay") {
+        let mut found = Found::new("timelock");
+        found.delay = seconds(delay);
+        if answers.word("hasRole").is_some() {
+            controller(session, timelock, &mut found, known).await?;
+        } else {
+            found
+                .unknown
+                .push(format!("who may use the timelock {timelock} is not known"));
+        }
+        return Ok(Some(found));
+    }
+    if let (Some(delay), Some(admin), Some(grace)) = (
+        answers.word("delay"),
+        answers.account("admin"),
+        answers.word("GRACE_PERIOD"),
+    ) {
+        let mut found = Found::new("timelock");
+        found.delay = seconds(delay);
+        found.fact("grace seconds", grace);
+        let through = match found.delay {
+            Some(delay) => Through::Compound {
+                delay,
+                now: session.timestamp(),
+            },
+            None => Through::Claimed("its delay is absurd"),
+        };
+        found.add(Member::alone(admin, "admin", through.clone()).after(found.delay));
+        if let Some(heir) = answers.address("pendingAdmin") {
+            let accept = Step::new(heir, timelock, IAccept::acceptAdminCall {}.abi_encode());
+            let through = Through::First(vec![accept], Box::new(through));
+            found.add(Member::alone(heir, "pending admin", through).after(found.delay));
+        }
+        return Ok(Some(found));
+    }
+    Ok(None)
+}
+
+async fn controller(
+    session: &mut Session,
+    timelock: Address,
+    found: &mut Found,
+    known: &[Address],
+) -> Result<(), InspectError> {
+    let role = |name: &str| keccak256(name);
+    let (proposer, executor) = (role("PROPOSER_ROLE"), role("EXECUTOR_ROLE"));
+    let canceller = role("CANCELLER_ROLE");
+    let admin = roles::admin_of(session, timelock, proposer)
+        .await?
+        .unwrap_or_default();
+    let mut ask = known.to_vec();
+    ask.push(Address::ZERO);
+    let proposers = told(
+        found,
+        roles::holders(session, timelock, proposer, &ask).await?,
+    );
+    ask.extend(&proposers);
+    let executors = told(
+        found,
+        roles::holders(session, timelock, executor, &ask).await?,
+    );
+    let cancellers = told(
+        found,
+        roles::holders(session, timelock, canceller, &ask).await?,
+    );
+    let admins = told(found, roles::holders(session, timelock, admin, &ask).await?);
+
+    let open = executors.contains(&Address::ZERO);
+    let runs = if open {
+        Some(stranger())
+    } else {
+        executors.first().copied()
+    };
+    let through = |proposer: Option<Address>, executor: Option<Address>| match (
+        proposer,
+        executor,
+        found.delay,
+    ) {
+        (Some(proposer), Some(executor), Some(delay)) => Through::Timelock {
+            proposer,
+            executor,
+            delay,
+        },
+        _ => Through::Claimed("nobody was found who does the other half"),
+    };
+    let mut members = Vec::new();
+    for account in &proposers {
+        let member = Member::alone(*account, "proposer", through(Some(*account), runs));
+        members.push(member.presses(Presses::Starts).after(found.delay));
+    }
+    for account in &executors {
+        // Whoever, where the zero address has the role.
+        let member = if account.is_zero() {
+            Member::alone(
+                *account,
+                "executor",
+                Through::Claimed("an executor only finishes what a proposer started"),
+            )
+            .anyone()
+        } else {
+            Member::alone(
+                *account,
+                "executor",
+                through(proposers.first().copied(), Some(*account)),
+            )
+        };
+        members.push(member.presses(Presses::Finishes));
+    }
+    for account in cancellers {
+        members.push(Member::powerless(account, "canceller"));
+    }
+    for account in admins {
+        if account == timelock {
+            continue;
+        }
+        let grants = [proposer, executor].map(|role| {
+            let call = IRoles::grantRoleCall { role, account };
+            Step::new(account, timelock, call.abi_encode())
+        });
+        let then = Box::new(through(Some(account), Some(account)));
+        let member = Member::alone(account, "role admin", Through::First(grants.to_vec(), then));
+        members.push(member.after(found.delay));
+    }
+    if found.delay == Some(0) {
+        found
+            .notes
+            .push("its delay is zero: it enforces no wait".into());
+    }
+    if open {
+        found.notes.push("anyone executes what is due".into());
+    }
+    for member in members {
+        found.add(member);
+    }
+    Ok(())
+}
+
+/// The accounts; what is missing of them is said.
+pub(super) fn told(found: &mut Found, holders: Holders) -> Vec<Address> {
+    found.unknown.extend(holders.incomplete);
+    holders.accounts
+}
+
+/// Those with a role that lets them make `contract` act, and those who give it: each grants it to itself
+/// first.
+pub(super) async fn role_members(
+    session: &mut Session,
+    contract: Address,
+    role: B256,
+    through: &Through,
+    known: &[Address],
+    found: &mut Found,
+) -> Result<(), InspectError> {
+    let name = roles::named(role);
+    let holders = told(found, roles::holders(session, contract, role, known).await?);
+    for account in holders {
+        if account != contract {
+            found.add(Member::alone(account, name.clone(), through.clone()));
+        }
+    }
+    let admin = roles::admin_of(session, contract, role).await?;
+    let Some(admin) = admin.filter(|admin| *admin != role) else {
+        return Ok(());
+    };
+    let givers = told(
+        found,
+        roles::holders(session, contract, admin, known).await?,
+    );
+    for account in givers {
+        if account == contract || found.members.iter().any(|m| m.address == account) {
+            continue;
+        }
+        let grant = IRoles::grantRoleCall { role, account };
+        let first = vec![Step::new(account, contract, grant.abi_encode())];
+        let through = Through::First(first, Box::new(through.clone()));
+        let role = format!("role admin ({})", roles::named(admin));
+        found.add(Member::alone(account, role, through));
+    }
+    Ok(())
+}
