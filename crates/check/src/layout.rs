@@ -127,7 +127,7 @@ fn places(pair: Pair<'_>, outcome: &mut Outcome) {
     };
     frame.compare(&pair.blue.storage, &pair.green.storage, outcome);
     namespaces::compare(pair, &kinds, outcome);
-    words::compare(pair, outcome);
+    words::compare(pair, &blue_gaps, &green_gaps, outcome);
     // These look at green alone.
     if pair.way == Way::Forward {
         roots::inspect(pair, outcome);

@@ -1,17 +1,33 @@
 //! Single words at constant slots: `sload`, `sstore`, OpenZeppelin's `StorageSlot`.
 
-use super::{Outcome, Pair, Way, overlaps, place::Range};
+use super::{Outcome, Pair, Way, gaps::Gaps, overlaps, place::Range};
 use crate::rules;
 use alloy_primitives::B256;
 use cutover_types::{
     Finding, Severity, StorageItem, StorageLayout, abi::PROXY_SLOTS, layout::SlotUse,
 };
 
-pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
+pub(super) fn compare(
+    pair: Pair<'_>,
+    blue_gaps: &Gaps<'_>,
+    green_gaps: &Gaps<'_>,
+    outcome: &mut Outcome,
+) {
     let (blue, green) = (Places::of(pair.blue), Places::of(pair.green));
     for (slot, before) in &pair.blue.slots {
-        // What lies in a variable or a namespace is compared there.
-        if is_proxy(*slot) || blue.at(*slot).is_some() {
+        if is_proxy(*slot) {
+            continue;
+        }
+        if let Some(place) = blue.at(*slot) {
+            // What lies in a variable or a namespace is compared there, a word in a gap is not.
+            let after = green.at(*slot);
+            if before.written
+                && place.is_gap(blue_gaps)
+                && let Some(after) = after.filter(|after| !after.is_gap(green_gaps))
+            {
+                let found = covered(pair.way, *slot, before, after, &mut outcome.unknown);
+                outcome.findings.extend(found);
+            }
             continue;
         }
         if let Some(after) = green.at(*slot) {
@@ -146,6 +162,12 @@ fn short(contract: &str) -> &str {
 enum Place<'a> {
     Variable(&'a StorageItem),
     Namespace(&'a str),
+}
+
+impl Place<'_> {
+    fn is_gap(self, gaps: &Gaps<'_>) -> bool {
+        matches!(self, Self::Variable(item) if gaps.sign(item).is_some())
+    }
 }
 
 /// Variables and namespaces of a layout in order of their bytes.
