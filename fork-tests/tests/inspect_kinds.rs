@@ -10,6 +10,8 @@ mod calls;
 mod clones;
 #[path = "inspect_kinds/pruned.rs"]
 mod pruned;
+#[path = "inspect_kinds/rollups.rs"]
+mod rollups;
 #[path = "inspect_kinds/world.rs"]
 mod world;
 

@@ -95,27 +95,37 @@ impl World {
 
     /// Upgrades along `path`, waits included, as `inspect` says it is done.
     pub async fn upgrade(&self, path: &UpgradePath, implementation: Address) {
-        let code: Bytes = self
-            .node
-            .call("eth_getCode", json!([implementation, "latest"]))
-            .await
-            .unwrap();
         let at = CodeAt {
             address: implementation,
-            code_hash: keccak256(code),
+            code_hash: keccak256(self.code(implementation).await),
         };
         for step in path.calls(&at, &Bytes::new()).unwrap() {
             if step.wait_seconds > 0 {
-                let _: Value = self
-                    .node
-                    .call("evm_increaseTime", json!([step.wait_seconds]))
-                    .await
-                    .unwrap();
-                let _: Value = self.node.call("anvil_mine", json!([])).await.unwrap();
+                self.wait(step.wait_seconds).await;
             }
             assert_eq!(step.call.operation, 0, "{step:?}");
             self.act(step.from, step.call.to, &step.call.data).await;
         }
+    }
+
+    /// Lets time pass.
+    pub async fn wait(&self, seconds: u64) {
+        let _: Value = self
+            .node
+            .call("evm_increaseTime", json!([seconds]))
+            .await
+            .unwrap();
+        let _: Value = self.node.call("anvil_mine", json!([])).await.unwrap();
+    }
+
+    pub async fn code(&self, account: Address) -> Bytes {
+        let code = self.node.call("eth_getCode", json!([account, "latest"]));
+        code.await.unwrap()
+    }
+
+    pub async fn slot(&self, account: Address, slot: B256) -> B256 {
+        let latest = json!([account, slot, "latest"]);
+        self.node.call("eth_getStorageAt", latest).await.unwrap()
     }
 
     pub async fn set_slot(&self, account: Address, slot: B256, value: B256) {
@@ -203,6 +213,7 @@ pub fn from_source(package: &str, file: &str, contract: &str, version: &str) -> 
         "sources": {file: {"content": std::fs::read_to_string(folder.join(file)).unwrap()}},
         "settings": {
             "optimizer": {"enabled": true, "runs": 200},
+            "remappings": ["openzeppelin-solidity/=../openzeppelin-solidity/"],
             "outputSelection": {file: {contract: ["evm.bytecode.object"]}},
         },
     });

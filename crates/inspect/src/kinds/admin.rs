@@ -16,6 +16,10 @@ use cutover_types::{
     abi::{IProxy, IProxyAdmin},
 };
 
+alloy_sol_types::sol! {
+    function proxyType(address proxy) external view returns (uint8);
+}
+
 /// What `proxy` does with an unknown call from each of `senders`: `Some(revert data)` when it refuses
 /// it itself, `None` when it forwards it or accepts it.
 pub(super) async fn refusals(
@@ -97,6 +101,33 @@ pub(super) async fn through(
     direct: (Verb, Option<Verb>),
     into: &mut Recognized,
 ) -> Result<(), InspectError> {
+    let proxy = subject.proxy;
+    if !through_contract(session, proxy, admin, (proxy, slot), into).await? {
+        into.paths.push(UpgradePath {
+            proxy,
+            verb: direct.0,
+            verb_with_data: direct.1,
+            from: admin,
+            to: proxy,
+            holder: proxy,
+            slot,
+            steps: Vec::new(),
+            steps_with_data: Vec::new(),
+            steps_back: Vec::new(),
+        });
+    }
+    Ok(())
+}
+
+/// Adds the way through the contract that `admin` is, for an implementation in the slot `place`; `true`
+/// when that is a ProxyAdmin, which makes no other call.
+pub(super) async fn through_contract(
+    session: &mut Session,
+    proxy: Address,
+    admin: Address,
+    place: (Address, B256),
+    into: &mut Recognized,
+) -> Result<bool, InspectError> {
     into.admin = Some(admin);
     if session.code(admin).await?.is_none() {
         into.notes.push(format!(
@@ -104,21 +135,23 @@ pub(super) async fn through(
             key(&Missing::Account { address: admin })
         ));
     }
-    let proxy = subject.proxy;
     let questions = [
         IProxy::ownerCall {}.abi_encode(),
         IProxy::UPGRADE_INTERFACE_VERSIONCall {}.abi_encode(),
         IProxyAdmin::getProxyAdminCall { proxy }.abi_encode(),
+        // Optimism's: told the wrong kind of the proxy, it does not find itself its admin.
+        proxyTypeCall { proxy }.abi_encode(),
     ];
     let answers = session.ask(questions.map(|data| (admin, data))).await?;
-    let [owner, version, administers] = answers.as_slice() else {
-        return Ok(());
+    let [owner, version, administers, proxy_type] = answers.as_slice() else {
+        return Ok(false);
     };
     let newest = version
         .returns::<IProxy::UPGRADE_INTERFACE_VERSIONCall>()
         .as_deref()
         == Some("5.0.0");
-    let is_proxy_admin = newest || administers.address() == Some(admin);
+    let is_proxy_admin =
+        newest || administers.address() == Some(admin) || proxy_type.word().is_some();
     let verb = if newest {
         Verb::AdminUpgradeAndCall
     } else {
@@ -130,8 +163,8 @@ pub(super) async fn through(
         verb_with_data: Some(Verb::AdminUpgradeAndCall),
         from: owner.address().unwrap_or_default(),
         to: admin,
-        holder: proxy,
-        slot,
+        holder: place.0,
+        slot: place.1,
         steps: Vec::new(),
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
@@ -153,20 +186,5 @@ pub(super) async fn through(
                 .push(format!("nobody owns the ProxyAdmin {admin}")),
         }
     }
-    if is_proxy_admin {
-        return Ok(());
-    }
-    into.paths.push(UpgradePath {
-        proxy,
-        verb: direct.0,
-        verb_with_data: direct.1,
-        from: admin,
-        to: proxy,
-        holder: proxy,
-        slot,
-        steps: Vec::new(),
-        steps_with_data: Vec::new(),
-        steps_back: Vec::new(),
-    });
-    Ok(())
+    Ok(is_proxy_admin)
 }

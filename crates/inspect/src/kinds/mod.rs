@@ -2,11 +2,17 @@
 
 mod admin;
 mod aragon;
+mod arbitrum;
 mod beacon;
+mod chugsplash;
 mod clones;
 mod constant;
 mod eip7702;
+mod optimism;
+mod own;
 mod owned;
+mod resolved;
+mod starkware;
 mod synthetix;
 mod transparent;
 mod uups;
@@ -15,7 +21,11 @@ mod zos;
 use crate::{error::InspectError, session::Session, trace::Forward};
 use alloy_primitives::{Address, Bytes};
 use async_trait::async_trait;
-use cutover_types::{CallKind, ProxyKind, UpgradePath, diamond::Facet};
+use cutover_types::{
+    CallKind, ProxyKind, UpgradePath,
+    abi::{ADMIN_SLOT, ZOS_ADMIN_SLOT},
+    diamond::Facet,
+};
 
 /// A proxy of a known kind.
 #[derive(Clone, Debug)]
@@ -94,6 +104,11 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &eip7702::Eip7702,
     &zos::ZosAdmin,
     &transparent::Transparent,
+    &optimism::Optimism,
+    &chugsplash::L1ChugSplash,
+    &resolved::ResolvedDelegate,
+    &arbitrum::DoubleLogic,
+    &starkware::StarkWare,
     &uups::Uups,
     &beacon::Beacon,
     &aragon::AragonApp,
@@ -121,5 +136,11 @@ pub(crate) async fn recognize(
     }
     let mut unknown = Recognized::new(ProxyKind::Unknown);
     unknown.notes.push("how it is upgraded is not known".into());
+    // What would have told it.
+    for slot in [ADMIN_SLOT, ZOS_ADMIN_SLOT] {
+        if let Err(unread) = admin::address_in(session, subject.proxy, slot).await? {
+            unknown.notes.push(unread);
+        }
+    }
     Ok(unknown)
 }
