@@ -3,14 +3,20 @@
 mod admin;
 mod aragon;
 mod arbitrum;
+mod axelar;
 mod beacon;
+mod celo;
 mod chugsplash;
 mod clones;
 mod constant;
 mod eip7702;
+mod graph;
+mod keep;
 mod optimism;
+mod ossifiable;
 mod own;
 mod owned;
+mod polygon;
 mod resolved;
 mod starkware;
 mod synthetix;
@@ -108,6 +114,14 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &chugsplash::L1ChugSplash,
     &resolved::ResolvedDelegate,
     &arbitrum::DoubleLogic,
+    &graph::Graph,
+    &keep::Keep,
+    &celo::Celo,
+    &ossifiable::Ossifiable,
+    &axelar::Axelar,
+    &axelar::Fixed,
+    &axelar::Gateway,
+    &polygon::Polygon,
     &starkware::StarkWare,
     &uups::Uups,
     &beacon::Beacon,
