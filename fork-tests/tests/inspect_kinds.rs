@@ -8,6 +8,8 @@ mod aragon;
 mod calls;
 #[path = "inspect_kinds/clones.rs"]
 mod clones;
+#[path = "inspect_kinds/compound.rs"]
+mod compound;
 #[path = "inspect_kinds/protocols.rs"]
 mod protocols;
 #[path = "inspect_kinds/pruned.rs"]

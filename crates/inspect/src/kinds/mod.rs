@@ -8,6 +8,7 @@ mod beacon;
 mod celo;
 mod chugsplash;
 mod clones;
+mod compound;
 mod constant;
 mod eip7702;
 mod graph;
@@ -123,6 +124,9 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &axelar::Gateway,
     &polygon::Polygon,
     &starkware::StarkWare,
+    &compound::Unitroller,
+    &compound::Delegator,
+    &compound::GovernorDelegator,
     &uups::Uups,
     &beacon::Beacon,
     &aragon::AragonApp,
