@@ -198,6 +198,17 @@ mod tests {
         );
         let encoded = data(&named).unwrap();
         assert!(encoded.windows(15).any(|part| part == b"$implementation"));
+        let word = data(&step(
+            "setStorage(bytes32,bytes32)",
+            vec![
+                Argument::Value(B256::repeat_byte(0x44).to_string()),
+                Argument::Implementation,
+            ],
+        ));
+        assert_eq!(
+            word.unwrap()[36..],
+            code().address.into_word().as_slice()[..]
+        );
         for wrong in [
             step("upgradeTo(address", vec![Argument::Implementation]),
             step("upgradeTo(address)", vec![]),
