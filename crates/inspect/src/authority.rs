@@ -3,7 +3,7 @@
 use crate::{
     controllers::{
         logs::{logs, topic_address},
-        manager,
+        manager, wards,
     },
     error::{InspectError, key},
     kinds::Recognized,
@@ -111,8 +111,20 @@ pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidat
         }
     }
     if let Some(manager) = manager::of(session, call.to).await? {
-        for account in manager::direct_callers(session, manager, call).await? {
+        let now = manager::direct_callers(session, manager, call).await?;
+        if now.is_empty() {
+            found.notes.push(format!(
+                "the access manager {manager} lets nobody upgrade at once"
+            ));
+        }
+        for account in now {
             found.add(account);
+        }
+    }
+    if let Some(wards) = wards::of(session, call.to).await? {
+        found.notes.extend(wards.incomplete);
+        for ward in wards.accounts {
+            found.add(ward);
         }
     }
     found.role = role_asked_for(&outcome.output);

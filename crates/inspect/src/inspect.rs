@@ -16,7 +16,9 @@ use cutover_evm::Request;
 use cutover_types::{
     CallKind, Inspection, Missing, ProxyKind, UpgradePath, Verb,
     abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ZOS_ADMIN_SLOT, ZOS_IMPLEMENTATION_SLOT},
-    inspection::{CodeAt, Location, Possible, Power, ProxyFacts, RollbackFacts, UpgradeFacts},
+    inspection::{
+        CodeAt, Controller, Location, Possible, Power, ProxyFacts, RollbackFacts, UpgradeFacts,
+    },
     progress::Progress,
 };
 
@@ -100,12 +102,10 @@ async fn report(
         &mut session,
         proxy,
         implementation,
-        best(&proofs),
+        tried(&recognized, &proofs),
         recognized.beacon.or(recognized.admin),
     )
     .await?;
-    inspection.power =
-        Some(power(&inspection.controllers)).filter(|power| *power != Power::default());
     inspection.history = history(&session, recognized.beacon.unwrap_or(proxy)).await;
     progress.advance(1);
     let code_hash = match session.code(implementation).await? {
@@ -126,6 +126,7 @@ async fn report(
     };
     let (upgrade, rollback) = answers(&recognized, &proofs, &runs);
     inspection.upgrade = upgrade;
+    inspection.power = takes(&inspection.controllers, &recognized, &rollback);
     inspection.rollback = Some(rollback);
     inspection.notes.extend(notes(&subject, code_hash));
     inspection.notes.extend(recognized.shut);
@@ -357,16 +358,44 @@ pub(crate) async fn obeyed(
         return Ok(Obeyed::NoProxy);
     };
     let recognized = kinds::recognize(session, &subject).await?;
-    let implementation = subject.forward.target;
+    let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
+    let implementation = forward.target;
     let proofs = proofs(session, &recognized.paths, implementation).await?;
-    Ok(match best(&proofs) {
-        Some((path, _)) => Obeyed::Path(path.clone(), implementation),
-        None if subject.forward.location == Location::Code => Obeyed::Immutable,
-        None => {
-            let unsent = recognized.unsent.map(|(_, why)| why);
-            Obeyed::Nobody(unsent.unwrap_or_else(|| "who upgrades it is not known".into()))
-        }
+    Ok(match tried(&recognized, &proofs) {
+        Some(path) => Obeyed::Path(path.clone(), implementation),
+        None if recognized.shut.is_some() => Obeyed::Immutable,
+        None => Obeyed::Nobody(
+            recognized
+                .without_call
+                .unwrap_or_else(|| "who upgrades it is not known".into()),
+        ),
     })
+}
+
+/// The path that the tree is tried with: the best, or one that nobody is known to send.
+fn tried<'a>(
+    recognized: &'a Recognized,
+    proofs: &'a [(UpgradePath, Proof)],
+) -> Option<&'a UpgradePath> {
+    let unsent = recognized.unsent.as_ref().map(|(path, _)| path);
+    best(proofs).map(|(path, _)| path).or(unsent)
+}
+
+/// What an upgrade takes; `None` when nothing does it.
+fn takes(
+    controllers: &[Controller],
+    recognized: &Recognized,
+    rollback: &RollbackFacts,
+) -> Option<Power> {
+    if recognized.shut.is_some() {
+        return None;
+    }
+    let mut power = power(controllers);
+    if controllers.is_empty() {
+        power.complete = false;
+        power.unknown.extend(rollback.why.clone());
+    }
+    Some(power)
 }
 
 fn notes(subject: &Subject, code_hash: alloy_primitives::B256) -> Vec<String> {

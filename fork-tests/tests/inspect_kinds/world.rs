@@ -240,11 +240,12 @@ const SOURCES: &[(&str, &str)] = &[
 /// Creation code of a contract in one of [`SOURCES`].
 pub fn compiled(name: &str) -> Bytes {
     static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
-    OUTPUT.get_or_init(compile)[name].clone()
+    OUTPUT.get_or_init(|| compile(SOURCES))[name].clone()
 }
 
-fn compile() -> BTreeMap<String, Bytes> {
-    let sources: BTreeMap<_, _> = SOURCES
+/// Creation code of every contract in these sources, compiled with solc 0.8.28.
+pub fn compile(files: &[(&str, &str)]) -> BTreeMap<String, Bytes> {
+    let sources: BTreeMap<_, _> = files
         .iter()
         .map(|(name, content)| (*name, json!({"content": content})))
         .collect();
@@ -264,7 +265,7 @@ fn compile() -> BTreeMap<String, Bytes> {
         let contracts = output["contracts"][*file].as_object();
         contracts.unwrap_or_else(|| panic!("{}", output["errors"]))
     };
-    SOURCES
+    files
         .iter()
         .flat_map(ours)
         .map(|(name, contract)| {

@@ -6,19 +6,18 @@ use super::{
     classify::Question,
     deed::{Deed, Step},
     found::{Found, Member},
-    logs::{logs, topic_address},
     through::Through,
     timelock::role_members,
+    wards,
 };
 use crate::{
     authority,
     error::InspectError,
     session::{Session, stranger},
 };
-use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::SolCall;
 use cutover_types::{Call, inspection::Presses};
-use serde_json::json;
 
 alloy_sol_types::sol! {
     interface IAccept {
@@ -28,9 +27,6 @@ alloy_sol_types::sol! {
         function claimOwnership() external;
         function claimProxyOwnership() external;
         function nominateNewOwner(address owner) external;
-    }
-    interface IWards {
-        function wards(address who) external view returns (uint256);
     }
 }
 
@@ -60,13 +56,13 @@ pub(super) async fn obeyed(
     let direct = Some(from) != manager && !found.members.iter().any(|m| m.address == from);
     if from == stranger() {
         found.add(Member::alone(Address::ZERO, "anyone", Through::Sends).anyone());
-    } else if direct && asked.role.is_none() {
+    } else if direct && asked.role.is_none() && !from.is_zero() {
         let role = role_of(from).unwrap_or("obeyed");
         found.add(Member::alone(from, role, Through::Sends));
     }
     if let Some(role) = asked.role {
         let mut known = ask.known.to_vec();
-        known.push(from);
+        known.extend(Some(from).filter(|from| !from.is_zero()));
         role_members(session, gate, role, &Through::Sends, &known, found).await?;
     }
     for who in chiefs
@@ -91,7 +87,13 @@ pub(super) async fn obeyed(
     if let Some(manager) = manager {
         found.add(Member::alone(manager, "authority", Through::Behind).presses(Presses::Alone));
     }
-    wards(session, gate, from, found).await?;
+    if let Some(wards) = wards::of(session, gate).await? {
+        found.unknown.extend(wards.incomplete);
+        for who in wards.accounts {
+            found.members.retain(|member| member.address != who);
+            found.add(Member::alone(who, "ward", Through::Sends));
+        }
+    }
     Ok(())
 }
 
@@ -109,46 +111,4 @@ fn accepts(gate: Address, heir: Address) -> Vec<Through> {
         Through::First(vec![accept], Box::new(Through::Sends))
     };
     calls.into_iter().map(first).collect()
-}
-
-/// Maker's wards: everyone who was relied on and still is.
-async fn wards(
-    session: &mut Session,
-    gate: Address,
-    from: Address,
-    found: &mut Found,
-) -> Result<(), InspectError> {
-    let ask = |who: Address| (gate, IWards::wardsCall { who }.abi_encode());
-    let answers = session.ask([ask(from), ask(stranger())]).await?;
-    let word = |index: usize| answers.get(index).and_then(|played| played.word());
-    if word(0) != Some(U256::ONE) || word(1) != Some(U256::ZERO) {
-        return Ok(());
-    }
-    // The old form is an anonymous event with the selector of `rely(address)` for a topic.
-    let mut note = [0; 32];
-    note[..4].copy_from_slice(&hex!("65fae35e"));
-    let topics = json!([[keccak256("Rely(address)"), B256::from(note)]]);
-    let mut candidates = vec![from];
-    match logs(session, gate, &topics).await {
-        Some(logs) => {
-            for log in &logs {
-                candidates.extend(topic_address(log, 1));
-                candidates.extend(topic_address(log, 2));
-            }
-        }
-        None => found.unknown.push(format!(
-            "the wards of {gate} are not known: the node does not give its logs"
-        )),
-    }
-    candidates.sort_unstable();
-    candidates.dedup();
-    candidates.truncate(128);
-    let answers = session.ask(candidates.iter().map(|who| ask(*who))).await?;
-    for (who, played) in candidates.iter().zip(&answers) {
-        if played.word() == Some(U256::ONE) {
-            found.members.retain(|member| member.address != *who);
-            found.add(Member::alone(*who, "ward", Through::Sends));
-        }
-    }
-    Ok(())
 }

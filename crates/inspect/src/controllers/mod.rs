@@ -15,11 +15,11 @@ mod roles;
 mod safe;
 mod through;
 mod timelock;
+pub(crate) mod wards;
 
 use crate::{
     error::InspectError,
     inspect::{Obeyed, obeyed},
-    prove::Proof,
     session::{Session, stranger},
 };
 use alloy_primitives::Address;
@@ -69,7 +69,7 @@ pub(crate) async fn controllers(
     session: &mut Session,
     proxy: Address,
     implementation: Address,
-    best: Option<&(UpgradePath, Proof)>,
+    best: Option<&UpgradePath>,
     otherwise: Option<Address>,
 ) -> Result<Vec<Controller>, InspectError> {
     let mut tree = Tree {
@@ -80,7 +80,7 @@ pub(crate) async fn controllers(
         known: Vec::new(),
     };
     match best {
-        Some((path, _)) => tree.along(session, path, implementation, 0).await,
+        Some(path) => tree.along(session, path, implementation, 0).await,
         None => {
             let Some(root) = otherwise else {
                 return Ok(Vec::new());
@@ -359,7 +359,13 @@ impl Tree {
                     .along_boxed(session, &path, implementation, depth)
                     .await;
                 self.proxy = outer;
-                for mut member in grown? {
+                let grown = grown?;
+                if grown.is_empty() {
+                    let why =
+                        format!("{address} is a proxy itself, and who upgrades it is not known");
+                    upgraders.unknown.push(why);
+                }
+                for mut member in grown {
                     let role = "upgrades its code";
                     member.role = Some(match member.role {
                         Some(own) => format!("{role}, {own}"),

@@ -101,7 +101,17 @@ impl<'a> Tree<'a> {
             trail.waits.insert(at);
         }
         let whole = self.whole(member);
+        if member.presses == Presses::Unknown {
+            let up = above.map_or(member.address, |above| above.address);
+            let what = format!("whether {} can make {up} act is not known", name(member));
+            self.unknown.insert(what);
+        }
         if depth >= DEPTH || !open.insert(member.address) {
+            let why = format!(
+                "{} stands behind itself: what makes it act is not known",
+                name(member)
+            );
+            self.unknown.insert(why);
             return;
         }
         let alone: Vec<_> = whole
@@ -141,15 +151,7 @@ impl<'a> Tree<'a> {
         let mut above: Option<&Controller> = None;
         let mut known = true;
         for (step, _) in &trail.steps {
-            if step.presses == Presses::Unknown {
-                known = false;
-                let up = above.map_or(step.address, |above| above.address);
-                self.unknown.insert(format!(
-                    "whether {} can make {} act is not known",
-                    name(step),
-                    up
-                ));
-            }
+            known &= step.presses != Presses::Unknown;
             if step.presses == Presses::Starts {
                 let finishers = above.map(|above| self.finishers(above)).unwrap_or_default();
                 ways = both(&ways, &finishers);

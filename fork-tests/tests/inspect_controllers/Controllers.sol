@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.20;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {ERC20Votes} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Votes.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {Governor} from "@openzeppelin/contracts/governance/Governor.sol";
+import {GovernorCountingSimple} from "@openzeppelin/contracts/governance/extensions/GovernorCountingSimple.sol";
+import {GovernorSettings} from "@openzeppelin/contracts/governance/extensions/GovernorSettings.sol";
+import {GovernorTimelockControl} from "@openzeppelin/contracts/governance/extensions/GovernorTimelockControl.sol";
+import {GovernorVotes} from "@openzeppelin/contracts/governance/extensions/GovernorVotes.sol";
+import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {UUPSUpgradeable} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeable.sol";
+
+contract Box {
+    uint256 public value;
+
+    fallback() external payable {}
+
+    receive() external payable {}
+}
+
+/// A ProxyAdmin whose owner has to accept.
+contract Admin2Step is Ownable2Step {
+    constructor(address first) Ownable(first) {}
+
+    function upgradeAndCall(address proxy, address implementation, bytes calldata data) external payable onlyOwner {
+        UUPSUpgradeable(proxy).upgradeToAndCall{value: msg.value}(implementation, data);
+    }
+
+    function UPGRADE_INTERFACE_VERSION() external pure returns (string memory) {
+        return "5.0.0";
+    }
+}
+
+contract Roles is UUPSUpgradeable, AccessControl {
+    bytes32 private constant UPGRADER = keccak256("UPGRADER_ROLE");
+
+    function initialize(address admin, address first, address second) external {
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+        _grantRole(UPGRADER, first);
+        _grantRole(UPGRADER, second);
+        _grantRole(UPGRADER, address(0x1234567890123456789012345678901234567890));
+        _revokeRole(UPGRADER, address(0x1234567890123456789012345678901234567890));
+    }
+
+    function _authorizeUpgrade(address) internal view override onlyRole(UPGRADER) {}
+}
+
+contract Managed is UUPSUpgradeable, AccessManaged {
+    constructor(address manager) AccessManaged(manager) {}
+
+    function initialize(address manager) external {
+        require(authority() == address(0), "initialized");
+        _setAuthority(manager);
+    }
+
+    function upgradeToAndCall(address to, bytes memory data) public payable override restricted {
+        super.upgradeToAndCall(to, data);
+    }
+
+    function _authorizeUpgrade(address) internal view override {}
+}
+
+/// Maker's wards.
+contract Warded is UUPSUpgradeable {
+    mapping(address => uint256) public wards;
+
+    event Rely(address indexed who);
+    event Deny(address indexed who);
+
+    function initialize(address first) external {
+        wards[first] = 1;
+        emit Rely(first);
+    }
+
+    function rely(address who) external {
+        require(wards[msg.sender] == 1, "not authorized");
+        wards[who] = 1;
+        emit Rely(who);
+    }
+
+    function deny(address who) external {
+        require(wards[msg.sender] == 1, "not authorized");
+        wards[who] = 0;
+        emit Deny(who);
+    }
+
+    function _authorizeUpgrade(address) internal view override {
+        require(wards[msg.sender] == 1, "not authorized");
+    }
+}
+
+/// DS-Auth: the owner, or whom the authority lets.
+interface DSAuthority {
+    function canCall(address src, address dst, bytes4 sig) external view returns (bool);
+}
+
+contract Guarded is UUPSUpgradeable {
+    address public owner;
+    DSAuthority public authority;
+
+    function initialize(address first, DSAuthority guard) external {
+        owner = first;
+        authority = guard;
+    }
+
+    function _authorizeUpgrade(address) internal view override {
+        bool ok = msg.sender == owner
+            || (address(authority) != address(0) && authority.canCall(msg.sender, address(this), msg.sig));
+        require(ok, "ds-auth-unauthorized");
+    }
+}
+
+contract Guard {
+    address public owner;
+    address private friend;
+
+    constructor(address first) {
+        owner = msg.sender;
+        friend = first;
+    }
+
+    function canCall(address src, address, bytes4) external view returns (bool) {
+        return src == friend;
+    }
+}
+
+/// Compound's Timelock in its public surface.
+contract CompoundTimelock {
+    uint256 public constant GRACE_PERIOD = 14 days;
+    address public admin;
+    address public pendingAdmin;
+    uint256 public delay;
+    mapping(bytes32 => bool) public queuedTransactions;
+
+    constructor(address first, address next, uint256 wait) {
+        admin = first;
+        pendingAdmin = next;
+        delay = wait;
+    }
+
+    function acceptAdmin() external {
+        require(msg.sender == pendingAdmin, "not the pending admin");
+        admin = msg.sender;
+        pendingAdmin = address(0);
+    }
+
+    function queueTransaction(address target, uint256 value, string calldata signature, bytes calldata data, uint256 eta)
+        external
+        returns (bytes32 hash)
+    {
+        require(msg.sender == admin, "not the admin");
+        require(eta >= block.timestamp + delay, "too early");
+        hash = keccak256(abi.encode(target, value, signature, data, eta));
+        queuedTransactions[hash] = true;
+    }
+
+    function executeTransaction(address target, uint256 value, string calldata signature, bytes calldata data, uint256 eta)
+        external
+        payable
+        returns (bytes memory)
+    {
+        require(msg.sender == admin, "not the admin");
+        bytes32 hash = keccak256(abi.encode(target, value, signature, data, eta));
+        require(queuedTransactions[hash], "not queued");
+        require(block.timestamp >= eta && block.timestamp <= eta + GRACE_PERIOD, "not the time");
+        queuedTransactions[hash] = false;
+        bytes memory call = bytes(signature).length == 0 ? data : abi.encodePacked(bytes4(keccak256(bytes(signature))), data);
+        (bool ok, bytes memory out) = target.call{value: value}(call);
+        require(ok, "reverted");
+        return out;
+    }
+}
+
+contract Token is ERC20, ERC20Permit, ERC20Votes {
+    constructor(address holder) ERC20("Vote", "V") ERC20Permit("Vote") {
+        _mint(holder, 1000e18);
+    }
+
+    function clock() public view override returns (uint48) {
+        return uint48(block.timestamp);
+    }
+
+    function CLOCK_MODE() public pure override returns (string memory) {
+        return "mode=timestamp";
+    }
+
+    function _update(address from, address to, uint256 value) internal override(ERC20, ERC20Votes) {
+        super._update(from, to, value);
+    }
+
+    function nonces(address owner) public view override(ERC20Permit, Nonces) returns (uint256) {
+        return super.nonces(owner);
+    }
+}
+
+contract Votes is Governor, GovernorSettings, GovernorCountingSimple, GovernorVotes, GovernorTimelockControl {
+    constructor(IVotes token, TimelockController lock)
+        Governor("Votes")
+        GovernorSettings(1 days, 7 days, 5)
+        GovernorVotes(token)
+        GovernorTimelockControl(lock)
+    {}
+
+    function quorum(uint256) public pure override returns (uint256) {
+        return 40;
+    }
+
+    function state(uint256 id) public view override(Governor, GovernorTimelockControl) returns (ProposalState) {
+        return super.state(id);
+    }
+
+    function proposalNeedsQueuing(uint256 id) public view override(Governor, GovernorTimelockControl) returns (bool) {
+        return super.proposalNeedsQueuing(id);
+    }
+
+    function proposalThreshold() public view override(Governor, GovernorSettings) returns (uint256) {
+        return super.proposalThreshold();
+    }
+
+    function _queueOperations(
+        uint256 id,
+        address[] memory targets,
+        uint256[] memory values,
+        bytes[] memory data,
+        bytes32 description
+    ) internal override(Governor, GovernorTimelockControl) returns (uint48) {
+        return super._queueOperations(id, targets, values, data, description);
+    }
+
+    function _executeOperations(
+        uint256 id,
+        address[] memory targets,
+        uint256[] memory values,
+        bytes[] memory data,
+        bytes32 description
+    ) internal override(Governor, GovernorTimelockControl) {
+        super._executeOperations(id, targets, values, data, description);
+    }
+
+    function _cancel(address[] memory targets, uint256[] memory values, bytes[] memory data, bytes32 description)
+        internal
+        override(Governor, GovernorTimelockControl)
+        returns (uint256)
+    {
+        return super._cancel(targets, values, data, description);
+    }
+
+    function _executor() internal view override(Governor, GovernorTimelockControl) returns (address) {
+        return super._executor();
+    }
+}
+
+/// Has an owner, and does nothing for it.
+contract Owned {
+    address public owner;
+
+    function setOwner(address next) external {
+        owner = next;
+    }
+}
+
+/// Takes anything without a word.
+contract Liar {
+    fallback(bytes calldata) external payable returns (bytes memory) {
+        return abi.encode(uint256(1), uint256(1), uint256(1));
+    }
+}
