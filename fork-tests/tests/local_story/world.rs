@@ -12,7 +12,7 @@ use cutover_types::abi::{ADMIN_SLOT, IMPLEMENTATION_SLOT};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::{LazyLock, Mutex, PoisonError},
     time::Duration,
@@ -26,6 +26,9 @@ sol! {
     function withdraw(uint256 shares) external returns (uint256);
     function transfer(address to, uint256 shares) external returns (bool);
     function depositFor(address vault, address to, uint256 assets) external;
+    function enter(uint256 amount) external;
+    function _setPendingImplementation(address implementation) external returns (uint256);
+    function _become(address unitroller) external;
     function upgradeAndCall(address proxy, address implementation, bytes data) external payable;
 }
 
@@ -121,6 +124,48 @@ impl World {
         world
     }
 
+    /// A Unitroller that runs `Brain` of the project at `root`, and some calls of it.
+    pub(crate) async fn unitroller(root: &Path) -> Self {
+        let anvil = chain(&[]).await;
+        let accounts: Vec<Address> = anvil.node().call("eth_accounts", json!([])).await.unwrap();
+        let mut world = Self {
+            anvil,
+            folder: tempfile::tempdir().unwrap(),
+            owner: accounts[0],
+            proxy: Address::ZERO,
+            blue: Address::ZERO,
+            accounts,
+            window: (0, 0),
+        };
+        let options = LoadOptions {
+            root: root.to_owned(),
+            solc: None,
+            need: Need::BYTECODE,
+        };
+        let reference = Reference::parse("src/Brain.sol:Brain").unwrap();
+        let brain = cutover_artifacts::load(&reference, &options).unwrap();
+        let file = "artifacts/contracts/Comptroller/Unitroller.sol/Unitroller.json";
+        let artifact = crate::support::root().join(".tools/kinds/venus").join(file);
+        let unitroller = creation(&Reference::Artifact(artifact), &[]);
+        let (owner, user) = (world.owner, world.accounts[2]);
+        world.blue = world.create(brain.creation.unwrap()).await;
+        world.proxy = world.create_from(owner, unitroller).await;
+        let offer = _setPendingImplementationCall {
+            implementation: world.blue,
+        };
+        world.send(owner, world.proxy, offer).await;
+        let become_it = _becomeCall {
+            unitroller: world.proxy,
+        };
+        world.send(owner, world.blue, become_it).await;
+        world.window.0 = world.head().await + 1;
+        for amount in [1, 2, 3].map(U256::from) {
+            world.send(user, world.proxy, enterCall { amount }).await;
+        }
+        world.window.1 = world.head().await;
+        world
+    }
+
     async fn traffic(&mut self, asset: Address, router: Address) {
         let (proxy, amount) = (self.proxy, U256::from(1_000_000));
         let (first, second) = (self.accounts[2], self.accounts[3]);
@@ -186,7 +231,10 @@ impl World {
     }
 
     pub(crate) async fn create(&self, code: Bytes) -> Address {
-        let creator = self.accounts[1];
+        self.create_from(self.accounts[1], code).await
+    }
+
+    async fn create_from(&self, creator: Address, code: Bytes) -> Address {
         let receipt = self
             .receipt(json!({"from": creator, "data": code, "gas": "0x989680"}))
             .await;
