@@ -337,7 +337,15 @@ contract StarkProxy is OneSlot {
 
     function _accept(address governor) private {
         governors[governor] = true;
+        _announce(governor);
+    }
+
+    function _announce(address governor) internal virtual {
         emit LogNewGovernorAccepted(governor);
+    }
+
+    function _governs(address who) internal view returns (bool) {
+        return governors[who];
     }
 
     function replaceGovernor(address next) external onlyGovernor {
@@ -346,8 +354,8 @@ contract StarkProxy is OneSlot {
         _accept(next);
     }
 
-    function proxyIsGovernor(address who) external view returns (bool) {
-        return governors[who];
+    function proxyIsGovernor(address who) external view virtual returns (bool) {
+        return _governs(who);
     }
 
     function implementation() external view returns (address) {
@@ -372,6 +380,27 @@ contract StarkProxy is OneSlot {
 
     fallback() external payable {
         _forward(_load(RUNS));
+    }
+}
+
+/// From version 5 on governors hold a role.
+contract StarkProxy5 is StarkProxy {
+    bytes32 private constant UPGRADE_GOVERNOR = 0x0251e864ca2a080f55bce5da2452e8cfcafdbc951a3e7fff5023d558452ec228;
+
+    event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender);
+
+    constructor(address first, uint256 delay) StarkProxy(first, delay) {}
+
+    function _announce(address governor) internal override {
+        emit RoleGranted(UPGRADE_GOVERNOR, governor, msg.sender);
+    }
+
+    function proxyIsGovernor(address) external pure override returns (bool) {
+        revert("not in this version");
+    }
+
+    function hasRole(bytes32 role, address who) external view returns (bool) {
+        return role == UPGRADE_GOVERNOR && _governs(who);
     }
 }
 

@@ -1,18 +1,21 @@
 //! Proxies that protocols wrote for themselves: The Graph, Keep, Celo, Lido, Axelar, Polygon.
 
 use super::{
-    Expected, OZ4, assert_found, boxes, holds_what_it_says, look, params,
+    Expected, OZ4, SLOTS, assert_found, boxes, holds_what_it_says, look, params, through_pruned,
     world::{World, artifact, compiled, from_source, published},
 };
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue};
 use cutover_types::{
     Inspection, ProxyKind, Verb,
     abi::{ADMIN_SLOT, IMPLEMENTATION_SLOT},
-    inspection::{Location, Possible},
+    inspection::{CodeAt, Location, Possible},
 };
 
+use serde_json::json;
+
 alloy_sol_types::sol! {
+    function store(uint256 value) external;
     function upgrade(address proxy, address implementation) external;
     function acceptProxy(address implementation, address proxy) external;
     function setAdmin(address next) external;
@@ -63,6 +66,22 @@ fn calldata(found: &Inspection) -> Vec<Bytes> {
     let upgrade = found.upgrade.as_ref().unwrap();
     let then = upgrade.then.iter().map(|step| step.call.data.clone());
     [upgrade.data.clone()].into_iter().chain(then).collect()
+}
+
+/// Upgrades with an initializer, which writes the implementation's first slot in the proxy.
+async fn assert_initializes(world: &World, found: &Inspection, implementation: Address) {
+    let data = Bytes::from(
+        storeCall {
+            value: U256::from(7),
+        }
+        .abi_encode(),
+    );
+    let path = &found.upgrade.as_ref().unwrap().path;
+    world.upgrade_and_call(path, implementation, &data).await;
+    let runs = look(world, found.address).await.proxy.unwrap();
+    assert_eq!(runs.implementation.address, implementation);
+    let written = world.slot(found.address, B256::ZERO).await;
+    assert_eq!(written, B256::with_last_byte(7));
 }
 
 fn graph(name: &str) -> Bytes {
@@ -116,14 +135,16 @@ async fn an_implementation_of_the_graph_is_proposed_and_then_accepts() {
 
     // An account in the ProxyAdmin's place makes the same two calls itself.
     let account = world.accounts[3];
+    assert_initializes(&world, &found, green).await;
     let next = setAdminCall { next: account };
     world.act(admin, proxy, &next.abi_encode().into()).await;
-    let found = holds_what_it_says(&world, proxy, green).await;
+    let found = holds_what_it_says(&world, proxy, blue).await;
     assert_found(
         &found,
         &expected(ProxyKind::GraphProxy, true, account, proxy),
     );
-    assert_eq!(found.upgrade.unwrap().then[0].call.to, blue);
+    assert_eq!(found.upgrade.as_ref().unwrap().then[0].call.to, green);
+    assert_initializes(&world, &found, blue).await;
 }
 
 #[tokio::test]
@@ -150,8 +171,12 @@ async fn keep_waits_its_own_delay_and_refuses_the_same_address() {
         calldata(&found),
         [start.abi_encode(), completeUpgradeCall {}.abi_encode()]
     );
-    assert_eq!(found.upgrade.unwrap().then[0].wait_seconds, 86_400);
+    assert_eq!(found.upgrade.as_ref().unwrap().then[0].wait_seconds, 86_400);
 
+    assert_initializes(&world, &found, green).await;
+    world
+        .upgrade(&found.upgrade.as_ref().unwrap().path, blue)
+        .await;
     let start = IKeep::upgradeToCall {
         implementation: green,
         data: Bytes::new(),
@@ -175,6 +200,16 @@ async fn celo_is_upgraded_by_the_owner_in_the_admin_slot() {
     let found = holds_what_it_says(&world, proxy, green).await;
     assert_found(&found, &expected(ProxyKind::CeloProxy, true, owner, proxy));
     assert_eq!(calldata(&found), [install.abi_encode()]);
+    assert_initializes(&world, &found, green).await;
+
+    // The kind is told from the code where the node keeps the owner to itself.
+    let found = through_pruned(&world, proxy, SLOTS, ADMIN_SLOT)
+        .await
+        .unwrap();
+    let upgrade = found.upgrade.as_ref().unwrap();
+    assert_eq!(found.proxy.as_ref().unwrap().kind, ProxyKind::CeloProxy);
+    assert!(!upgrade.proven);
+    assert!(says(&found, &ADMIN_SLOT.to_string()), "{found:#?}");
 }
 
 // The original is in no package: these are contracts of our own with its slots and functions.
@@ -205,8 +240,9 @@ async fn an_ossifiable_proxy_is_upgraded_until_it_is_ossified() {
             implementation: blue,
         };
         assert_eq!(calldata(&found), [call.abi_encode()]);
-        let path = found.upgrade.unwrap().path;
+        let path = &found.upgrade.as_ref().unwrap().path;
         assert_eq!(path.call(blue, &data).unwrap().data, with_data);
+        assert_initializes(&world, &found, green).await;
 
         let ossify = proxy__ossifyCall {}.abi_encode();
         world.act(admin, proxy, &ossify.into()).await;
@@ -275,6 +311,25 @@ async fn axelar_proxies_are_upgraded_with_the_code_hash_of_an_implementation_wit
         }
     }
 
+    // Another id: the way there is shut.
+    let other = B256::repeat_byte(0x2d);
+    let stranger = world
+        .deploy(&compiled("AxelarBox"), &params((other,)))
+        .await;
+    let arguments = params((blue, owner, Bytes::new()));
+    let proxy = world.deploy(&axelar("Proxy"), &arguments).await;
+    let path = look(&world, proxy).await.upgrade.unwrap().path;
+    let at = CodeAt {
+        address: stranger,
+        code_hash: keccak256(world.code(stranger).await),
+    };
+    for step in path.calls(&at, &Bytes::new()).unwrap() {
+        let call =
+            json!([{"from": step.from, "to": step.call.to, "data": step.call.data}, "latest"]);
+        let answer: Result<Bytes, _> = world.node.call("eth_call", call).await;
+        assert!(answer.is_err());
+    }
+
     let proxy = world.deploy(&axelar("FixedProxy"), &params((blue,))).await;
     let found = look(&world, proxy).await;
     assert_nobody_can(&found, ProxyKind::AxelarFixed, "fixed in its code");
@@ -332,6 +387,9 @@ async fn polygon_proxies_are_upgraded_by_their_owner() {
             implementation: blue,
         };
         assert_eq!(calldata(&found), [call.abi_encode()]);
+        if with_data {
+            assert_initializes(&world, &found, green).await;
+        }
     }
 }
 

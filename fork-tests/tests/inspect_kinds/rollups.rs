@@ -300,55 +300,57 @@ async fn starkware_waits_for_the_delay_in_its_slot_and_obeys_whoever_governs_now
     let delay = 86_400_u64;
     let blue = world.deploy(&compiled("StarkBox"), &[]).await;
     let green = world.deploy(&compiled("StarkBox"), &[]).await;
-    let proxy = world
-        .deploy(&compiled("StarkProxy"), &params((blue, U256::from(delay))))
-        .await;
     let governor = world.accounts[6];
-    let replace = replaceGovernorCall { next: governor };
-    world
-        .act(world.accounts[0], proxy, &replace.abi_encode().into())
-        .await;
-    let found = holds_what_it_says(&world, proxy, green).await;
-    assert_found(
-        &found,
-        &Expected {
-            kind: ProxyKind::StarkWare,
-            verb: Verb::Steps,
-            with_data: Some(Verb::Steps),
-            from: governor,
-            to: proxy,
-        },
-    );
-    let upgrade = found.upgrade.unwrap();
-    let add = addImplementationCall {
-        implementation: blue,
-        data: Bytes::new(),
-        finalize: false,
-    };
-    let switch = upgradeToCall {
-        implementation: blue,
-        data: Bytes::new(),
-        finalize: false,
-    };
-    assert_eq!(upgrade.data, add.abi_encode());
-    assert_eq!(upgrade.then[0].call.data, switch.abi_encode());
-    assert_eq!(upgrade.then[0].wait_seconds, delay);
+    for version in ["StarkProxy", "StarkProxy5"] {
+        let proxy = world
+            .deploy(&compiled(version), &params((blue, U256::from(delay))))
+            .await;
+        let replace = replaceGovernorCall { next: governor };
+        world
+            .act(world.accounts[0], proxy, &replace.abi_encode().into())
+            .await;
+        let found = holds_what_it_says(&world, proxy, green).await;
+        assert_found(
+            &found,
+            &Expected {
+                kind: ProxyKind::StarkWare,
+                verb: Verb::Steps,
+                with_data: Some(Verb::Steps),
+                from: governor,
+                to: proxy,
+            },
+        );
+        let upgrade = found.upgrade.unwrap();
+        let add = addImplementationCall {
+            implementation: blue,
+            data: Bytes::new(),
+            finalize: false,
+        };
+        let switch = upgradeToCall {
+            implementation: blue,
+            data: Bytes::new(),
+            finalize: false,
+        };
+        assert_eq!(upgrade.data, add.abi_encode());
+        assert_eq!(upgrade.then[0].call.data, switch.abi_encode());
+        assert_eq!(upgrade.then[0].wait_seconds, delay);
 
-    let last = upgradeToCall {
-        finalize: true,
-        ..switch
-    };
-    let add = addImplementationCall {
-        finalize: true,
-        ..add
-    };
-    world.act(governor, proxy, &add.abi_encode().into()).await;
-    world.wait(delay).await;
-    world.act(governor, proxy, &last.abi_encode().into()).await;
-    let found = look(&world, proxy).await;
-    assert_eq!(found.proxy.unwrap().kind, ProxyKind::StarkWare);
-    assert!(found.upgrade.is_none());
-    let rollback = found.rollback.unwrap();
-    assert_eq!(rollback.possible, Possible::No);
-    assert!(rollback.why.unwrap().contains("finalized"));
+        let last = upgradeToCall {
+            finalize: true,
+            ..switch
+        };
+        let add = addImplementationCall {
+            finalize: true,
+            ..add
+        };
+        world.act(governor, proxy, &add.abi_encode().into()).await;
+        world.wait(delay).await;
+        world.act(governor, proxy, &last.abi_encode().into()).await;
+        let found = look(&world, proxy).await;
+        assert_eq!(found.proxy.unwrap().kind, ProxyKind::StarkWare);
+        assert!(found.upgrade.is_none());
+        let rollback = found.rollback.unwrap();
+        assert_eq!(rollback.possible, Possible::No);
+        assert!(rollback.why.unwrap().contains("finalized"));
+    }
 }

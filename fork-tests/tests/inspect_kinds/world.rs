@@ -95,11 +95,22 @@ impl World {
 
     /// Upgrades along `path`, waits included, as `inspect` says it is done.
     pub async fn upgrade(&self, path: &UpgradePath, implementation: Address) {
+        self.upgrade_and_call(path, implementation, &Bytes::new())
+            .await;
+    }
+
+    /// [`Self::upgrade`] with initializer data.
+    pub async fn upgrade_and_call(
+        &self,
+        path: &UpgradePath,
+        implementation: Address,
+        data: &Bytes,
+    ) {
         let at = CodeAt {
             address: implementation,
             code_hash: keccak256(self.code(implementation).await),
         };
-        for step in path.calls(&at, &Bytes::new()).unwrap() {
+        for step in path.calls(&at, data).unwrap() {
             if step.wait_seconds > 0 {
                 self.wait(step.wait_seconds).await;
             }

@@ -251,10 +251,7 @@ pub(super) async fn behind(
     let target = subject.forward.target;
     let Some(next) = subject.forward.next.as_deref() else {
         match subject.forward.unread {
-            None => {
-                found.notes.push(why.into());
-                found.shut = Some(why.into());
-            }
+            None => found.shut = Some(why.into()),
             Some(missing) => found.notes.push(format!(
                 "{why}; whether {target} is a proxy itself is not known: the node does not give {}",
                 key(&missing)
