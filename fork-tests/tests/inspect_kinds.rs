@@ -10,12 +10,16 @@ mod calls;
 mod clones;
 #[path = "inspect_kinds/compound.rs"]
 mod compound;
+#[path = "inspect_kinds/diamonds.rs"]
+mod diamonds;
 #[path = "inspect_kinds/protocols.rs"]
 mod protocols;
 #[path = "inspect_kinds/pruned.rs"]
 mod pruned;
 #[path = "inspect_kinds/rollups.rs"]
 mod rollups;
+#[path = "inspect_kinds/selectors.rs"]
+mod selectors;
 #[path = "inspect_kinds/world.rs"]
 mod world;
 

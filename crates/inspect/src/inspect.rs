@@ -7,6 +7,7 @@ use crate::{
     history::history,
     kinds::{self, Recognized, Subject},
     prove::{Proof, prove},
+    routes::routes,
     session::{Moment, Session, request},
     trace::{Forward, forward},
 };
@@ -211,13 +212,21 @@ async fn subject(
                 next: forward(session, proxy).await?.map(Box::new),
                 unread: None,
             },
+            routes: None,
         }));
     }
-    if let Some(forward) = forward(session, proxy).await? {
+    let fallback = forward(session, proxy).await?;
+    let routed = routes(session, proxy, &code, fallback.as_ref()).await?;
+    let found = match (routed, fallback) {
+        (Some((forward, routes)), _) => Some((forward, Some(routes))),
+        (None, fallback) => fallback.map(|forward| (forward, None)),
+    };
+    if let Some((forward, routes)) = found {
         return Ok(Ok(Subject {
             proxy,
             code,
             forward,
+            routes,
         }));
     }
     // It forwards no stranger's unknown call, but holds an implementation where a proxy does.
@@ -243,6 +252,7 @@ async fn subject(
                     next: None,
                     unread: None,
                 },
+                routes: None,
             }));
         }
     }
@@ -346,7 +356,7 @@ pub(crate) enum Obeyed {
     /// It is a proxy, and who upgrades it is not known: why.
     Nobody(String),
     /// The best way to upgrade it, and what it runs.
-    Path(UpgradePath, Address),
+    Path(Box<UpgradePath>, Address),
 }
 
 /// The kind of question [`inspect`] answers, asked of a controller.
@@ -362,7 +372,7 @@ pub(crate) async fn obeyed(
     let implementation = forward.target;
     let proofs = proofs(session, &recognized.paths, implementation).await?;
     Ok(match tried(&recognized, &proofs) {
-        Some(path) => Obeyed::Path(path.clone(), implementation),
+        Some(path) => Obeyed::Path(Box::new(path.clone()), implementation),
         None if recognized.shut.is_some() => Obeyed::Immutable,
         None => Obeyed::Nobody(
             recognized

@@ -13,6 +13,7 @@ mod history;
 mod inspect;
 mod kinds;
 mod prove;
+mod routes;
 mod session;
 mod trace;
 mod watch;

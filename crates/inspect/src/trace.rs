@@ -220,7 +220,7 @@ pub(crate) fn slot_holding(reads: &[Read], holder: Address, address: Address) ->
 }
 
 /// Where in the slots of `holder` that were read `address` stands: alone, else with other values.
-fn place(reads: &[Read], holder: Address, address: Address) -> Option<Location> {
+pub(crate) fn place(reads: &[Read], holder: Address, address: Address) -> Option<Location> {
     if address.is_zero() {
         return None;
     }

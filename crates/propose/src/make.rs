@@ -295,8 +295,8 @@ fn calls(
         });
         return None;
     };
-    let back = path.calls(blue, &none).and_then(Way::of)?;
-    let again = path.calls(green, &none).and_then(Way::of)?;
+    let back = path.back().calls(blue, &none).and_then(Way::of)?;
+    let again = path.again().calls(green, &none).and_then(Way::of)?;
     let mut compare = |call, way: &Way, executed: &Bytes, then: &[StepCall]| {
         if way.first.data != *executed {
             refusals.push(Refusal::NotWhatWasExecuted {

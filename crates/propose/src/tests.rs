@@ -70,6 +70,7 @@ impl World {
             steps: Vec::new(),
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
+            steps_again: Vec::new(),
         };
         let code = |address| CodeAt {
             address,

@@ -13,7 +13,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_evm::execute;
 use cutover_types::{
-    Missing, Outcome, State, StepCall,
+    Missing, Outcome, State, StepCall, UpgradePath,
     execution::{Change, Status, merge_diff},
     inspection::CodeAt,
     replay::RollbackRun,
@@ -28,8 +28,9 @@ const MAX_LOSSY: usize = 100;
 
 /// Goes back and forward again after the traffic, and lists what stays different.
 pub(crate) async fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
-    let calls = |to: &CodeAt| setup.path.calls(to, &Bytes::new()).unwrap_or_default();
-    let (back, again) = (calls(&setup.blue), calls(&setup.green_at()));
+    let calls = |path: UpgradePath, to: &CodeAt| path.calls(to, &Bytes::new()).unwrap_or_default();
+    let back = calls(setup.path.back(), &setup.blue);
+    let again = calls(setup.path.again(), &setup.green_at());
     let first = |calls: &[StepCall]| {
         let first = calls.first();
         first.map(|step| step.call.data.clone()).unwrap_or_default()

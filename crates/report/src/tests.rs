@@ -52,6 +52,7 @@ fn path() -> UpgradePath {
         steps: Vec::new(),
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
+        steps_again: Vec::new(),
     }
 }
 

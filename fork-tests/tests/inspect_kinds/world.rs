@@ -211,6 +211,7 @@ pub fn published(package: &str, file: &str) -> Bytes {
     let code = json["bytecode"]["object"]
         .as_str()
         .or_else(|| json["bytecode"].as_str())
+        .or_else(|| json["compilerOutput"]["evm"]["bytecode"]["object"].as_str())
         .unwrap();
     hex::decode(code).unwrap().into()
 }
@@ -246,6 +247,7 @@ pub fn from_source(package: &str, file: &str, contract: &str, version: &str) -> 
 const SOURCES: &[(&str, &str)] = &[
     ("Kinds.sol", include_str!("Kinds.sol")),
     ("Owned.sol", include_str!("Owned.sol")),
+    ("Routed.sol", include_str!("Routed.sol")),
 ];
 
 /// Creation code of a contract in one of [`SOURCES`].

@@ -114,6 +114,7 @@ pub(super) async fn through(
             steps: Vec::new(),
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
+            steps_again: Vec::new(),
         });
     }
     Ok(())
@@ -168,6 +169,7 @@ pub(super) async fn through_contract(
         steps: Vec::new(),
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
+        steps_again: Vec::new(),
     };
     if !path.from.is_zero() {
         into.paths.push(path);

@@ -263,6 +263,7 @@ pub(super) async fn behind(
         proxy: subject.proxy,
         code: session.code(target).await?.unwrap_or_default(),
         forward: next.clone(),
+        routes: None,
     };
     let inner = Box::pin(recognize(session, &inner)).await?;
     found.notes.push(format!(

@@ -75,6 +75,7 @@ async fn relayed(
             proxy: subject.proxy,
             code: session.code(relay).await?.unwrap_or_default(),
             forward: next.clone(),
+            routes: None,
         };
         let inner = Box::pin(recognize(session, &inner)).await?;
         found.paths = inner.paths;

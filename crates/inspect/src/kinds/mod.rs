@@ -1,6 +1,7 @@
 //! The kinds of proxy, one file each. A new kind is a file and a line in [`KINDS`].
 
 mod admin;
+mod aggregator;
 mod aragon;
 mod arbitrum;
 mod axelar;
@@ -10,6 +11,7 @@ mod chugsplash;
 mod clones;
 mod compound;
 mod constant;
+mod diamond;
 mod eip7702;
 mod graph;
 mod keep;
@@ -19,13 +21,15 @@ mod own;
 mod owned;
 mod polygon;
 mod resolved;
+mod selectors;
 mod starkware;
 mod synthetix;
 mod transparent;
 mod uups;
+mod versions;
 mod zos;
 
-use crate::{error::InspectError, session::Session, trace::Forward};
+use crate::{error::InspectError, routes::Routes, session::Session, trace::Forward};
 use alloy_primitives::{Address, Bytes};
 use async_trait::async_trait;
 use cutover_types::{
@@ -76,12 +80,30 @@ impl Recognized {
     }
 }
 
+impl Recognized {
+    /// Takes over who answers what.
+    fn told(&mut self, subject: &Subject, routes: &Routes) {
+        self.facets.clone_from(&routes.facets);
+        self.conflicts.extend(routes.conflicts.iter().cloned());
+        self.notes.extend(routes.notes.iter().cloned());
+        let selectors: usize = routes.facets.iter().map(|f| f.selectors.len()).sum();
+        self.notes.push(format!(
+            "{} contracts answer {selectors} selectors; shown is {}, which answers {}",
+            routes.facets.len(),
+            subject.forward.target,
+            routes.selectors(subject.forward.target).len()
+        ));
+    }
+}
+
 /// The proxy that is looked at, and what is known of it before its kind is.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     pub(crate) proxy: Address,
     pub(crate) code: Bytes,
     pub(crate) forward: Forward,
+    /// Who answers what, when it decides by selector.
+    pub(crate) routes: Option<Routes>,
 }
 
 /// How one kind of proxy is told from the others.
@@ -129,6 +151,7 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &compound::GovernorDelegator,
     &uups::Uups,
     &beacon::Beacon,
+    &versions::Versioned,
     &aragon::AragonApp,
     &aragon::AragonPinned,
     &aragon::AragonKernel,
@@ -141,13 +164,26 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &constant::PackedSlot,
 ];
 
+/// The kinds that decide by selector.
+const ROUTED: &[&dyn Kind] = &[
+    &diamond::Diamond,
+    &selectors::ZeroEx,
+    &selectors::Erc1538,
+    &selectors::Erc7546,
+    &aggregator::Aggregator,
+];
+
 /// The kind of `subject`; [`ProxyKind::Unknown`] when none claims it.
 pub(crate) async fn recognize(
     session: &mut Session,
     subject: &Subject,
 ) -> Result<Recognized, InspectError> {
     let by = subject.forward.kind;
-    for kind in KINDS.iter().filter(|kind| kind.forwards_by(by)) {
+    let fitting: Vec<_> = match subject.routes {
+        Some(_) => ROUTED.iter().collect(),
+        None => KINDS.iter().filter(|kind| kind.forwards_by(by)).collect(),
+    };
+    for kind in fitting {
         if let Some(recognized) = kind.recognize(session, subject).await? {
             return Ok(recognized);
         }

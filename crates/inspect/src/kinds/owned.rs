@@ -88,6 +88,7 @@ impl Kind for OpenSea {
             steps: Vec::new(),
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
+            steps_again: Vec::new(),
         });
         Ok(Some(found))
     }
@@ -135,10 +136,11 @@ impl Kind for EternalStorage {
         };
         let plain = "upgradeTo(uint256,address)";
         let with_data = "upgradeToAndCall(uint256,address,bytes)";
-        let (Some(there), Some(data), Some(back)) = (
+        let (Some(there), Some(data), Some(back), Some(again)) = (
             step(1, plain, None),
             step(1, with_data, Some(Argument::Data)),
             step(2, plain, None),
+            step(3, plain, None),
         ) else {
             found.shut = Some(format!(
                 "its version is {version}: no upgrade can have a higher one that leaves a way back"
@@ -149,6 +151,7 @@ impl Kind for EternalStorage {
         path.verb_with_data = Some(Verb::Steps);
         path.steps_with_data = data;
         path.steps_back = back;
+        path.steps_again = again;
         found.notes.push(format!(
             "it has version {version}, and each upgrade needs a higher one: the way back too"
         ));

@@ -6,9 +6,7 @@ use crate::{authority, code::has_selector, error::InspectError, session::Session
 use alloy_primitives::Address;
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
-use cutover_types::{
-    Argument, CallKind, ProxyKind, UpgradePath, UpgradeStep, abi::IProxy, inspection::Location,
-};
+use cutover_types::{Argument, CallKind, ProxyKind, UpgradePath, UpgradeStep, abi::IProxy};
 
 alloy_sol_types::sol! {
     interface ISynthetixProxy {
@@ -31,7 +29,7 @@ impl Kind for SynthetixProxy {
         session: &mut Session,
         subject: &Subject,
     ) -> Result<Option<Recognized>, InspectError> {
-        let Location::Slot(slot) = subject.forward.location else {
+        let Some(slot) = subject.forward.location.slot() else {
             return Ok(None);
         };
         if !has_selector(&subject.code, ISynthetixProxy::setTargetCall::SELECTOR) {

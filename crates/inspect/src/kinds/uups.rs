@@ -66,6 +66,7 @@ impl Kind for Uups {
             steps: Vec::new(),
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
+            steps_again: Vec::new(),
         };
         authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))

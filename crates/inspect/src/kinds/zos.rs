@@ -68,5 +68,6 @@ fn direct_path(subject: &Subject) -> UpgradePath {
         steps: Vec::new(),
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
+        steps_again: Vec::new(),
     }
 }

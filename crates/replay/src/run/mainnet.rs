@@ -143,6 +143,7 @@ pub(super) fn usdc_path() -> UpgradePath {
         steps: Vec::new(),
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
+        steps_again: Vec::new(),
     }
 }
 

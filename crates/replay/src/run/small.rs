@@ -48,6 +48,7 @@ pub(super) fn path() -> UpgradePath {
         steps: Vec::new(),
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
+        steps_again: Vec::new(),
     }
 }
 

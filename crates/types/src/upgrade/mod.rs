@@ -103,6 +103,10 @@ pub struct UpgradePath {
     /// `steps` do not: see [`Self::back`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps_back: Vec<UpgradeStep>,
+    /// The calls that install the implementation once more after the way back, where those of `steps`
+    /// do not: see [`Self::again`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps_again: Vec<UpgradeStep>,
 }
 
 impl UpgradePath {
@@ -126,6 +130,7 @@ impl UpgradePath {
             slot,
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
+            steps_again: Vec::new(),
             steps,
         }
     }
@@ -133,13 +138,19 @@ impl UpgradePath {
     /// The path that returns to the implementation that ran when this one was found: the same one,
     /// unless the kind goes back by other calls.
     pub fn back(&self) -> Self {
-        if self.steps_back.is_empty() {
+        self.with(&self.steps_back)
+    }
+
+    /// The path that installs an implementation once more after [`Self::back`].
+    pub fn again(&self) -> Self {
+        self.with(&self.steps_again)
+    }
+
+    fn with(&self, steps: &[UpgradeStep]) -> Self {
+        if steps.is_empty() {
             return self.clone();
         }
-        Self {
-            verb_with_data: None,
-            ..Self::of(self.proxy, self.slot, self.steps_back.clone()).held_by(self.holder)
-        }
+        Self::of(self.proxy, self.slot, steps.to_vec()).held_by(self.holder)
     }
 
     /// The same path for a kind that keeps its implementation in a slot of `holder`.
@@ -150,7 +161,11 @@ impl UpgradePath {
 
     /// The same path, sent by `from`.
     pub fn sent_by(mut self, from: Address) -> Self {
-        let others = self.steps_with_data.iter_mut().chain(&mut self.steps_back);
+        let others = self
+            .steps_with_data
+            .iter_mut()
+            .chain(&mut self.steps_back)
+            .chain(&mut self.steps_again);
         for step in self.steps.iter_mut().chain(others) {
             step.from = from;
         }

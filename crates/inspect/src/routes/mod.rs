@@ -1,0 +1,381 @@
+//! Proxies that forward only the calls they know: who answers which selector, and whether a call with
+//! it really goes there.
+
+mod arrays;
+mod getters;
+mod loupe;
+mod registries;
+
+use crate::{
+    code,
+    error::InspectError,
+    session::{Script, Session, request, stranger},
+    trace::{Forward, forwarding, place},
+};
+use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
+use alloy_sol_types::SolCall;
+use cutover_evm::Request;
+use cutover_types::{
+    CallFrame, CallKind, Missing,
+    diamond::{Facet, Selector},
+    inspection::Location,
+};
+
+/// LibDiamond's storage.
+pub(crate) const DIAMOND: B256 =
+    b256!("c8fcad8db84d3cc18b4c41d551ea0ee66dd599cde068d998e57d5e09332c131c");
+/// ZKsync's: one less.
+pub(crate) const ZKSYNC: B256 =
+    b256!("c8fcad8db84d3cc18b4c41d551ea0ee66dd599cde068d998e57d5e09332c131b");
+/// SolidState's `DiamondBase`.
+pub(crate) const SOLIDSTATE: B256 =
+    b256!("177481ac65e4292921c69f62d1cc7f57541261e5d61c8175cf4e36a01c9bfc93");
+/// ERC-7546's dictionary.
+const DICTIONARY: B256 = b256!("267691be3525af8a813d30db0c9e2bad08f63baecf6dceb85e2cf3676cff56f4");
+
+/// Facets that are looked at, and selectors of all of them together.
+const FACETS: usize = 64;
+const SELECTORS: usize = 1024;
+/// Enough to find a facet; little enough that what the facet then does is soon over.
+const GAS: u64 = 100_000;
+
+/// What decides where a call goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// EIP-2535: the diamond's own storage, at one of the known places if it is one.
+    Diamond(Option<B256>),
+    /// 0x: a registry with a history for each selector.
+    ZeroEx,
+    /// ERC-1538, with the signatures each delegate was given.
+    Erc1538(Vec<(Address, String)>),
+    /// ERC-7546: another contract.
+    Dictionary(Address),
+    /// Chainlink: the functions that ask the aggregator.
+    Aggregator,
+}
+
+/// Who answers what.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    pub(crate) table: Table,
+    /// The proxy's own functions are in none.
+    pub(crate) facets: Vec<Facet>,
+    pub(crate) conflicts: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Routes {
+    fn new(table: Table, facets: Vec<Facet>) -> Self {
+        Self {
+            table,
+            facets,
+            conflicts: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Whether a facet answers `selector`.
+    pub(crate) fn answers(&self, selector: [u8; 4]) -> bool {
+        let selector = Selector::from(selector);
+        self.facets
+            .iter()
+            .any(|facet| facet.selectors.contains(&selector))
+    }
+
+    /// What the facet at `address` answers.
+    pub(crate) fn selectors(&self, address: Address) -> &[Selector] {
+        let facet = self.facets.iter().find(|facet| facet.address == address);
+        facet.map_or(&[], |facet| facet.selectors.as_slice())
+    }
+}
+
+alloy_sol_types::sol! {
+    interface IRouting {
+        struct Cut { address facet; uint8 action; bytes4[] selectors; }
+        function diamondCut(Cut[] cut, address init, bytes data) external;
+        function facets() external;
+        function facetAddresses() external;
+        function facetAddress(bytes4 selector) external;
+        function facetFunctionSelectors(address facet) external;
+        function supportsInterface(bytes4 id) external;
+        function owner() external;
+        function transferOwnership(address next) external;
+        function extend(bytes4 selector, address implementation) external;
+        function rollback(bytes4 selector, address implementation) external;
+        function migrate(address target, bytes data, address next) external;
+        function updateContract(address delegate, string signatures, string message) external;
+        function delegateAddresses() external;
+    }
+}
+
+/// Functions with which a proxy is run rather than used.
+const HOUSEKEEPING: [[u8; 4]; 13] = [
+    IRouting::diamondCutCall::SELECTOR,
+    IRouting::facetsCall::SELECTOR,
+    IRouting::facetAddressesCall::SELECTOR,
+    IRouting::facetAddressCall::SELECTOR,
+    IRouting::facetFunctionSelectorsCall::SELECTOR,
+    IRouting::supportsInterfaceCall::SELECTOR,
+    IRouting::ownerCall::SELECTOR,
+    IRouting::transferOwnershipCall::SELECTOR,
+    IRouting::extendCall::SELECTOR,
+    IRouting::rollbackCall::SELECTOR,
+    IRouting::migrateCall::SELECTOR,
+    IRouting::updateContractCall::SELECTOR,
+    IRouting::delegateAddressesCall::SELECTOR,
+];
+
+/// Who answers which selector, when `proxy` decides by selector; `fallback` is where it sends calls that
+/// it does not know.
+///
+/// # Errors
+/// When the node refuses something that decides it.
+pub(crate) async fn routes(
+    session: &mut Session,
+    proxy: Address,
+    code: &[u8],
+    fallback: Option<&Forward>,
+) -> Result<Option<(Forward, Routes)>, InspectError> {
+    let asked = fallback.and_then(|forward| forward.question.as_ref());
+    if let Some(Location::Call(dictionary)) = fallback.map(|forward| &forward.location)
+        && asked.is_some_and(|question| registries::asks_dictionary(question))
+    {
+        let found = registries::dictionary(session, *dictionary).await?;
+        return followed(session, proxy, found).await;
+    }
+    if fallback.is_none() && code::has_word(code, DICTIONARY) {
+        let slot = Missing::Slot {
+            address: proxy,
+            slot: DICTIONARY,
+        };
+        let Some(value) = session.slot(proxy, DICTIONARY).await? else {
+            return Err(session.cannot_tell(slot));
+        };
+        let dictionary = Address::from_word(value.into());
+        let found = registries::dictionary(session, dictionary).await?;
+        return followed(session, proxy, found).await;
+    }
+    let known = [DIAMOND, ZKSYNC, SOLIDSTATE];
+    if fallback.is_some() && !known.iter().any(|base| code::has_word(code, *base)) {
+        return Ok(None);
+    }
+    if code::has_delegatecall(code) {
+        let loupe = loupe::facets(session, proxy).await?;
+        if let Some(found) = followed(session, proxy, loupe).await? {
+            return Ok(Some(found));
+        }
+        let arrays = arrays::facets(session, proxy, code).await?;
+        if let Some(found) = followed(session, proxy, arrays).await? {
+            return Ok(Some(found));
+        }
+        let registry = registries::zeroex(session, proxy, code).await?;
+        if let Some(found) = followed(session, proxy, registry).await? {
+            return Ok(Some(found));
+        }
+        let registry = registries::erc1538(session, proxy).await?;
+        if let Some(found) = followed(session, proxy, registry).await? {
+            return Ok(Some(found));
+        }
+    }
+    getters::aggregator(session, proxy, code).await
+}
+
+/// Sends one call to every facet and sees whether it arrives. The facet that is used most is what the
+/// proxy "runs": housekeeping aside, the one with the most selectors.
+async fn followed(
+    session: &mut Session,
+    proxy: Address,
+    routes: Option<Routes>,
+) -> Result<Option<(Forward, Routes)>, InspectError> {
+    let Some(mut routes) = routes else {
+        return Ok(None);
+    };
+    // Functions of the proxy itself need no facet.
+    routes
+        .facets
+        .retain(|facet| facet.address != proxy && !facet.selectors.is_empty());
+    if bound(&mut routes.facets) {
+        let note = format!("only {FACETS} facets and {SELECTORS} selectors were looked at");
+        routes.notes.push(note);
+    }
+    let scripts: Vec<_> = routes
+        .facets
+        .iter()
+        .map(|facet| probe(proxy, facet))
+        .collect();
+    let played = session.play_all(&scripts).await?;
+    let mut best: Option<(usize, Forward)> = None;
+    for ((facet, played), script) in routes.facets.iter().zip(&played).zip(&scripts) {
+        let Some(outcome) = played.outcomes.first() else {
+            continue;
+        };
+        let data = &script.steps[0].data;
+        let selector = facet.selectors[0];
+        let Some((at, frame)) = forwarding(&outcome.calls, proxy, data) else {
+            if let Some(missing) = played.guesses().next() {
+                return Err(session.cannot_tell(missing));
+            }
+            let conflict = format!(
+                "{} is said to answer {selector}, which goes nowhere",
+                facet.address
+            );
+            routes.conflicts.push(conflict);
+            continue;
+        };
+        if frame.to != facet.address {
+            routes.conflicts.push(format!(
+                "{} is said to answer {selector}, which goes to {}",
+                facet.address, frame.to
+            ));
+            continue;
+        }
+        let rank = rank(facet);
+        if best.as_ref().is_none_or(|(first, _)| rank > *first) {
+            let location = place(&played.reads, proxy, frame.to)
+                .unwrap_or_else(|| asked(&outcome.calls[..at], frame.to));
+            let forward = Forward {
+                target: frame.to,
+                location,
+                kind: Some(frame.kind),
+                question: None,
+                fixed: false,
+                next: None,
+                unread: None,
+            };
+            best = Some((rank, forward));
+        }
+    }
+    let Some((_, forward)) = best else {
+        return Ok(None);
+    };
+    if let (Table::Diamond(base), Some(slot)) = (&mut routes.table, forward.location.slot()) {
+        let selector = routes
+            .facets
+            .iter()
+            .find(|facet| facet.address == forward.target)
+            .map(|facet| facet.selectors[0]);
+        *base = [DIAMOND, ZKSYNC, SOLIDSTATE]
+            .into_iter()
+            .find(|base| selector.is_some_and(|selector| entry(selector, *base) == slot));
+    }
+    Ok(Some((forward, routes)))
+}
+
+/// Which contract gave the address.
+fn asked(calls: &[CallFrame], target: Address) -> Location {
+    let answered = calls.iter().rev().find(|frame| {
+        frame.depth == 1
+            && matches!(frame.kind, CallKind::StaticCall | CallKind::Call)
+            && frame.output.get(..32) == Some(target.into_word().as_slice())
+    });
+    answered.map_or(Location::Code, |frame| Location::Call(frame.to))
+}
+
+/// A call with the facet's first selector and nothing else, so that little is done with it.
+fn probe(proxy: Address, facet: &Facet) -> Script {
+    let data = Bytes::copy_from_slice(facet.selectors[0].as_slice());
+    Script {
+        steps: vec![Request {
+            gas_limit: Some(GAS),
+            ..request(stranger(), proxy, data)
+        }],
+        ..Script::default()
+    }
+}
+
+/// How likely a facet is what the proxy is for.
+fn rank(facet: &Facet) -> usize {
+    let keeps_house = facet
+        .selectors
+        .iter()
+        .any(|selector| HOUSEKEEPING.contains(&selector.0));
+    facet.selectors.len() + if keeps_house { 0 } else { SELECTORS }
+}
+
+/// Cuts what is more than anyone has; whether there was more.
+fn bound(facets: &mut Vec<Facet>) -> bool {
+    let all = facets.len();
+    facets.truncate(FACETS);
+    let mut left = SELECTORS;
+    let mut cut = all > FACETS;
+    for facet in facets.iter_mut() {
+        cut |= facet.selectors.len() > left;
+        facet.selectors.truncate(left);
+        left -= facet.selectors.len();
+    }
+    facets.retain(|facet| !facet.selectors.is_empty());
+    cut
+}
+
+/// Adds a selector to the facet it belongs to.
+fn gather(facets: &mut Vec<Facet>, address: Address, selector: Selector) {
+    if address.is_zero() {
+        return;
+    }
+    match facets.iter_mut().find(|facet| facet.address == address) {
+        Some(facet) if facet.selectors.contains(&selector) => {}
+        Some(facet) => facet.selectors.push(selector),
+        None => facets.push(Facet {
+            address,
+            selectors: vec![selector],
+        }),
+    }
+}
+
+/// The slot of `selector` in a mapping at `base`.
+fn entry(selector: Selector, base: B256) -> B256 {
+    let mut preimage = [0; 64];
+    preimage[..4].copy_from_slice(selector.as_slice());
+    preimage[32..].copy_from_slice(base.as_slice());
+    keccak256(preimage)
+}
+
+/// The slot `offset` after `base`.
+fn after(base: B256, offset: u64) -> B256 {
+    U256::from_be_bytes(base.0)
+        .wrapping_add(U256::from(offset))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facet(byte: u8, selectors: usize) -> Facet {
+        let selectors = (0..selectors)
+            .map(|number| Selector::from((number as u32).to_be_bytes()))
+            .collect();
+        Facet {
+            address: Address::repeat_byte(byte),
+            selectors,
+        }
+    }
+
+    #[test]
+    fn storage_places_are_the_hashes_their_authors_define() {
+        assert_eq!(DIAMOND, keccak256("diamond.standard.diamond.storage"));
+        assert_eq!(after(ZKSYNC, 1), DIAMOND);
+        assert_eq!(
+            SOLIDSTATE,
+            keccak256("solidstate.contracts.storage.DiamondBase")
+        );
+    }
+
+    #[test]
+    fn hostile_tables_are_cut() {
+        let mut facets: Vec<_> = (0..200).map(|byte| facet(byte, 100)).collect();
+        assert!(bound(&mut facets));
+        let all: usize = facets.iter().map(|facet| facet.selectors.len()).sum();
+        assert_eq!(all, SELECTORS);
+        let mut few = vec![facet(1, 3)];
+        assert!(!bound(&mut few));
+        assert_eq!(few[0].selectors.len(), 3);
+    }
+
+    #[test]
+    fn housekeeping_ranks_behind_any_other_facet() {
+        let mut house = facet(1, 500);
+        house.selectors.push(IRouting::ownerCall::SELECTOR.into());
+        assert!(rank(&facet(2, 1)) > rank(&house));
+    }
+}
