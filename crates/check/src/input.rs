@@ -4,10 +4,13 @@ use crate::live::Live;
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::Bytes;
 use cutover_types::{
-    Hardfork, ProxyKind, StorageLayout, check::CheckedCode, code::Fingerprint, source::Sources,
+    Hardfork, ProxyKind, StorageLayout,
+    check::CheckedCode,
+    code::Fingerprint,
+    source::{Index, Sources},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, ops::Range};
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
 /// One of the two contracts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +23,8 @@ pub struct Side<'a> {
     pub layout: Option<&'a StorageLayout>,
     /// Its syntax trees.
     pub sources: Option<&'a Sources>,
+    /// The definitions in its syntax trees, when they were looked for already.
+    pub index: Option<&'a Index<'a>>,
     /// Whether the layout shows namespaces and annotations without syntax trees.
     pub layout_is_whole: bool,
     /// Its interface.
@@ -49,6 +54,12 @@ pub struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
+    /// The definitions in its syntax trees.
+    pub(crate) fn index(&self) -> Option<Cow<'a, Index<'a>>> {
+        let known = self.index.map(Cow::Borrowed);
+        known.or_else(|| Some(Cow::Owned(self.sources?.index())))
+    }
+
     /// Its runtime code, linked or not.
     pub(crate) fn build(&self) -> Option<&'a Bytes> {
         self.runtime.or(self.template)

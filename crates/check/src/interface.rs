@@ -17,6 +17,7 @@ use cutover_types::{
     source::{Index, Node, kind},
     text::terminal,
 };
+use std::borrow::Cow;
 use surface::Surface;
 
 /// What the interface rules say.
@@ -38,7 +39,7 @@ struct Contract<'a> {
     name: &'a str,
     surface: Option<Surface>,
     side: &'a Side<'a>,
-    index: Index<'a>,
+    index: Cow<'a, Index<'a>>,
     /// The contract and its bases, most derived first; empty without syntax trees.
     bases: Vec<Node<'a>>,
 }
@@ -73,7 +74,7 @@ pub(crate) fn compare(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> O
 impl<'a> Contract<'a> {
     fn of(side: &'a Side<'a>) -> Self {
         let name = side.contract.unwrap_or(side.reference);
-        let index = side.sources.map(|s| s.index()).unwrap_or_default();
+        let index = side.index().unwrap_or_default();
         let bases = index
             .contract(name)
             .and_then(|contract| index.linearized(&contract))

@@ -28,6 +28,12 @@ use layout::Way;
 
 /// Compares blue and green and looks for unsafe constructs in green.
 pub fn check(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> CheckReport {
+    // Most rules ask for definitions.
+    let indexes = [blue, green].map(Side::index);
+    let [blue, green] = &[(blue, &indexes[0]), (green, &indexes[1])].map(|(side, index)| Side {
+        index: index.as_deref(),
+        ..*side
+    });
     let layout = compare(blue, green, options, Way::Forward);
     let safety = safety::inspect(blue, green, options);
     let mut findings = layout.findings;

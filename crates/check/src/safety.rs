@@ -15,7 +15,7 @@ use crate::{Options, Side, rules::Rule, spans};
 use cutover_types::{
     Finding,
     check::Role,
-    source::{Index, Node, Tree, allows},
+    source::{CallGraph, Index, Node, Tree, allows},
 };
 
 /// What the safety rules say.
@@ -32,6 +32,8 @@ struct Subject<'a> {
     index: &'a Index<'a>,
     /// The contract and its bases, most derived first.
     linearized: &'a [Node<'a>],
+    /// What its functions run.
+    graph: CallGraph<'a>,
     options: &'a Options,
 }
 
@@ -39,13 +41,12 @@ struct Subject<'a> {
 pub(crate) fn inspect(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> Outcome {
     let mut outcome = Outcome::default();
     linking::inspect(green, options, &mut outcome);
-    let Some(sources) = green.sources else {
+    let Some(index) = green.index() else {
         outcome
             .unknown
             .push("green has no syntax tree: no safety rule that reads the source ran".to_owned());
         return outcome;
     };
-    let index = sources.index();
     let Some(linearized) = chain(&index, green) else {
         outcome.unknown.push(format!(
             "the syntax trees of `{}` and its bases are not all there: no safety rule that reads the source ran",
@@ -53,20 +54,14 @@ pub(crate) fn inspect(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> O
         ));
         return outcome;
     };
-    let subject = Subject {
-        index: &index,
-        linearized: &linearized,
-        options,
-    };
-    let before = blue.sources.map(|sources| sources.index());
+    let subject = Subject::new(&index, &linearized, options);
+    let before = blue.index();
+    let before = before
+        .as_deref()
+        .and_then(|index| Some((index, chain(index, blue)?)));
     let before = before
         .as_ref()
-        .and_then(|index| Some((index, chain(index, blue)?)));
-    let before = before.as_ref().map(|(index, linearized)| Subject {
-        index,
-        linearized,
-        options,
-    });
+        .map(|(index, linearized)| Subject::new(index, linearized, options));
     linking::called(&subject, green.libraries, &mut outcome);
     construction::inspect(&subject, &mut outcome);
     opcodes::inspect(&subject, &mut outcome);
@@ -84,13 +79,22 @@ fn chain<'a>(index: &Index<'a>, side: &Side<'_>) -> Option<Vec<Node<'a>>> {
 }
 
 impl<'a> Subject<'a> {
+    fn new(index: &'a Index<'a>, linearized: &'a [Node<'a>], options: &'a Options) -> Self {
+        Self {
+            index,
+            linearized,
+            graph: CallGraph::new(index, linearized),
+            options,
+        }
+    }
+
     /// The contract around a node.
-    fn owner(&self, node: &Node<'a>) -> Option<Node<'a>> {
+    fn owner(&self, node: &Node<'_>) -> Option<Node<'a>> {
         node.contract.and_then(|id| self.index.get(id))
     }
 
     /// Whether an annotation on the node or the contract around it, or an option, allows a rule.
-    fn allowed(&self, rule: &Rule, node: &Node<'a>) -> bool {
+    fn allowed(&self, rule: &Rule, node: &Node<'_>) -> bool {
         self.options.unsafe_allow.contains(rule.id)
             || allows(node.tree, rule.id, false)
             || self
@@ -99,8 +103,9 @@ impl<'a> Subject<'a> {
     }
 
     /// A finding about `tree`, inside or equal to `node`.
-    fn finding(&self, rule: &Rule, node: &Node<'a>, tree: &Tree, message: String) -> Finding {
-        let owner = self.owner(node).unwrap_or(*node);
+    fn finding(&self, rule: &Rule, node: &Node<'_>, tree: &Tree, message: String) -> Finding {
+        let owner = self.owner(node);
+        let owner = owner.as_ref().unwrap_or(node);
         let label = match node.tree["name"].as_str() {
             Some("") | None => node.tree["kind"].as_str().map(str::to_owned),
             Some(name) => Some(name.to_owned()),

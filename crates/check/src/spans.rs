@@ -7,6 +7,7 @@ use cutover_types::{
     check::{Role, Span},
     source::{Excerpt, Index, Node},
 };
+use std::borrow::Cow;
 
 /// More findings than anyone reads; looking up declarations takes time for each.
 const MAX_FILLED: usize = 500;
@@ -47,7 +48,7 @@ struct Source<'a> {
     role: Role,
     contract: &'a str,
     layout: Option<&'a StorageLayout>,
-    index: Option<Index<'a>>,
+    index: Option<Cow<'a, Index<'a>>>,
 }
 
 /// A variable, in the namespace it is in.
@@ -63,7 +64,7 @@ impl<'a> Source<'a> {
             role,
             contract: side.contract.unwrap_or_default(),
             layout: side.layout,
-            index: side.sources.map(|sources| sources.index()),
+            index: side.index(),
         }
     }
 
@@ -126,7 +127,7 @@ impl<'a> Source<'a> {
         if let Some(scope) = found.scope {
             note.push_str(&format!(" of `{scope}`"));
         }
-        let exact = self.index.as_ref().and_then(|index| {
+        let exact = self.index.as_deref().and_then(|index| {
             let node = index.get(item.ast_id)?;
             (node.tree["name"] == item.label.as_str())
                 .then(|| index.span(node.unit, node.tree))
@@ -149,7 +150,7 @@ impl<'a> Source<'a> {
 
     /// The contract's own name.
     fn contract(&self, qualified: &str, note: String) -> Option<Span> {
-        let index = self.index.as_ref()?;
+        let index = self.index.as_deref()?;
         let Node { unit, tree, .. } = index.contract(qualified)?;
         Some(at(self.role, index.span(unit, tree)?, note))
     }

@@ -175,10 +175,9 @@ fn contracts(sides: [&Side<'_>; 2]) -> BTreeSet<String> {
     for side in sides {
         let own = side.contract.unwrap_or(side.reference);
         names.insert(own.to_owned());
-        let Some(sources) = side.sources else {
+        let Some(index) = side.index() else {
             continue;
         };
-        let index = sources.index();
         let bases = index.contract(own).and_then(|own| index.linearized(&own));
         for base in bases.into_iter().flatten() {
             let name = base.tree["name"].as_str().unwrap_or_default();

@@ -129,7 +129,7 @@ fn known() -> [Bug; 8] {
 /// Adds a finding for each bug whose version, settings and trigger are there.
 pub(super) fn look(green: &Side<'_>, findings: &mut Vec<Finding>) {
     let name = green.contract.unwrap_or_default();
-    let (Some(version), Some(sources)) = (green.compiler.and_then(version), green.sources) else {
+    let Some(version) = green.compiler.and_then(version) else {
         return;
     };
     let applies = |bug: &Bug| {
@@ -143,7 +143,9 @@ pub(super) fn look(green: &Side<'_>, findings: &mut Vec<Finding>) {
     if bugs.is_empty() {
         return;
     }
-    let index = sources.index();
+    let Some(index) = green.index() else {
+        return;
+    };
     let Some(bases) = index.contract(name).and_then(|one| index.linearized(&one)) else {
         return;
     };

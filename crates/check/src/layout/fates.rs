@@ -13,8 +13,7 @@ pub(super) struct Fates<'a> {
 impl<'a> Fates<'a> {
     pub(super) fn of(side: &Side<'a>) -> Self {
         let mut fates = HashMap::new();
-        let index = side.sources.map(|sources| sources.index());
-        let bases = index.and_then(|index| {
+        let bases = side.index().and_then(|index| {
             let contract = index.contract(side.contract?)?;
             index.linearized(&contract)
         });

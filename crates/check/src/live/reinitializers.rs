@@ -15,7 +15,7 @@ pub(super) struct Initializer {
 
 /// Public initializers by name, as the most derived contract has them. `None` without a syntax tree.
 pub(super) fn of(side: &Side<'_>) -> Option<BTreeMap<String, Initializer>> {
-    let index = side.sources?.index();
+    let index = side.index()?;
     let contract = index.contract(side.contract?)?;
     let mut found = BTreeMap::new();
     let mut seen = Vec::new();

@@ -5,7 +5,7 @@ mod flow;
 
 use super::Subject;
 use conditions::Weight;
-use cutover_types::source::{Node, Reached, Tree, kind, reachable_from, target, unresolved, visit};
+use cutover_types::source::{Node, Reached, Tree, kind, target, unresolved, visit};
 
 /// What stands between a stranger and the end of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ const MAX_LEVELS: usize = 6;
 
 /// All that runs inside a function, itself first.
 pub(super) fn runs<'a>(subject: &Subject<'a>, function: Node<'a>) -> Vec<Reached<'a>> {
-    reachable_from(subject.index, subject.linearized, vec![function], |_| true)
+    subject.graph.reachable_from(vec![function], |_| true)
 }
 
 pub(super) fn guard<'a>(subject: &Subject<'a>, function: Node<'a>) -> Guard {

@@ -2,10 +2,7 @@
 
 use super::{Outcome, Subject};
 use crate::{Options, Side, rules};
-use cutover_types::{
-    Finding,
-    source::{allows, reachable},
-};
+use cutover_types::{Finding, source::allows};
 
 /// EIP-170.
 const MAX_CODE: usize = 24_576;
@@ -53,7 +50,7 @@ pub(super) fn called(subject: &Subject<'_>, known: &[String], outcome: &mut Outc
         return;
     }
     let mut told: Vec<String> = known.to_vec();
-    for function in reachable(subject.index, subject.linearized, |_| true) {
+    for function in subject.graph.all() {
         let open = matches!(
             function.node.tree["visibility"].as_str(),
             Some("public" | "external")
@@ -77,11 +74,10 @@ pub(super) fn called(subject: &Subject<'_>, known: &[String], outcome: &mut Outc
 
 /// Whether the contract's own documentation allows a rule.
 fn annotated(green: &Side<'_>, rule: &str) -> bool {
-    let Some(sources) = green.sources else {
+    let Some(index) = green.index() else {
         return false;
     };
-    sources
-        .index()
+    index
         .contract(green.contract.unwrap_or_default())
         .is_some_and(|contract| allows(contract.tree, rule, false))
 }

@@ -8,10 +8,7 @@ use crate::{
 use cutover_types::{
     Severity,
     check::Role,
-    source::{
-        Node, Reached, Tree, allows, constructors, id, kind, reachable, reachable_from, unresolved,
-        visit, visit_while,
-    },
+    source::{Node, Reached, Tree, allows, constructors, id, kind, unresolved, visit, visit_while},
 };
 use std::collections::HashSet;
 
@@ -29,8 +26,8 @@ pub(super) struct Operation<'a> {
 
 pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
     let mut told = HashSet::new();
-    let everything = reachable(subject.index, subject.linearized, |_| true);
-    for function in &everything {
+    let everything = subject.graph.all();
+    for function in everything {
         for name in unresolved(subject.index, &function.node) {
             outcome.unknown.push(format!(
                 "the source of `{name}`, which runs through {}, is not there: whether it makes delegate calls or destroys the contract was not looked at",
@@ -38,7 +35,7 @@ pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
             ));
         }
     }
-    let targets = Targets::new(subject, &everything);
+    let targets = Targets::new(subject, everything);
     for rule in [rules::SELFDESTRUCT, rules::DELEGATECALL] {
         if subject.options.unsafe_allow.contains(rule.id) {
             continue;
@@ -51,13 +48,13 @@ pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
             });
             !allows(node.tree, rule.id, true) && !excused
         };
-        for function in reachable(subject.index, subject.linearized, enter) {
+        for function in subject.graph.reachable(enter) {
             report(
                 subject, rule, &targets, &function, false, &mut told, outcome,
             );
         }
         let during = constructors(subject.linearized);
-        for function in reachable_from(subject.index, subject.linearized, during, enter) {
+        for function in subject.graph.reachable_from(during, enter) {
             report(subject, rule, &targets, &function, true, &mut told, outcome);
         }
     }

@@ -11,7 +11,7 @@ use crate::{input::Kind, rules};
 use alloy_primitives::B256;
 use cutover_types::{
     Finding, Severity, abi,
-    source::{Node, Reached, Tree, entry_points, kind, reachable, visit},
+    source::{Node, Reached, Tree, entry_points, kind, visit},
 };
 
 /// Internal functions of OpenZeppelin's and zos's libraries that put another implementation in place.
@@ -41,7 +41,12 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
     }
 }
 
-fn kept(subject: &Subject<'_>, contract: &Node<'_>, upgrades: &[Node<'_>], outcome: &mut Outcome) {
+fn kept<'a>(
+    subject: &Subject<'a>,
+    contract: &Node<'_>,
+    upgrades: &[Node<'a>],
+    outcome: &mut Outcome,
+) {
     let rule = rules::MISSING_PUBLIC_UPGRADETO;
     if subject.options.kind != Some(Kind::Uups) || subject.allowed(rule, contract) {
         return;
@@ -96,9 +101,9 @@ fn is_empty(function: &Node<'_>) -> bool {
 }
 
 /// Who may upgrade: what decides is `_authorizeUpgrade` where there is one.
-fn protected(subject: &Subject<'_>, entries: &[Node<'_>], outcome: &mut Outcome) {
+fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outcome) {
     let rule = rules::UNPROTECTED_UPGRADE;
-    let everything = reachable(subject.index, subject.linearized, |_| true);
+    let everything = subject.graph.all();
     if !entries.iter().any(is_upgrade) && !everything.iter().any(|one| switches(subject, one)) {
         return;
     }

@@ -10,6 +10,7 @@ pub(crate) fn view(code: &Code) -> Side<'_> {
         contract: code.contract.as_deref(),
         layout: code.layout.as_ref(),
         sources: code.sources.as_ref(),
+        index: None,
         abi: code.abi.as_ref(),
         runtime: code.runtime.as_ref(),
         compiler: code.compiler.as_deref(),

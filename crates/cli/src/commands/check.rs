@@ -233,6 +233,7 @@ fn side(code: &Code) -> Side<'_> {
         contract: code.contract.as_deref(),
         layout: code.layout.as_ref(),
         sources: code.sources.as_ref(),
+        index: None,
         layout_is_whole: code.layout_is_whole,
         abi: code.abi.as_ref(),
         runtime: code.runtime.as_ref(),

@@ -68,6 +68,12 @@ impl Definitions {
         }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        let definitions = self.steps.iter().filter(|step| step.definition.is_some());
+        definitions.count()
+    }
+
     /// Calls `found` on every definition of the tree these were looked for in.
     pub(super) fn each<'a>(&self, tree: &'a Tree, mut found: impl FnMut(Found<'a>)) {
         let mut way: Vec<(&'a Tree, Option<i64>)> = vec![(tree, None)];

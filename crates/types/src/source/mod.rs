@@ -2,10 +2,12 @@
 
 mod definitions;
 mod excerpt;
+mod graph;
 mod reach;
 mod tree;
 
 pub use excerpt::Excerpt;
+pub use graph::CallGraph;
 pub use reach::{
     Reached, allowances, allows, constructors, dispatch, entry_points, is_constructor, reachable,
     reachable_from, target, unresolved,
@@ -39,6 +41,10 @@ impl SourceUnit {
             ast: ast.into(),
             definitions: OnceLock::new(),
         }
+    }
+
+    fn definitions(&self) -> &Definitions {
+        self.definitions.get_or_init(|| Definitions::of(&self.ast))
     }
 }
 
@@ -88,12 +94,14 @@ impl Sources {
     /// Indexes the definitions.
     pub fn index(&self) -> Index<'_> {
         let mut index = Index::default();
+        let all = self.units.values();
+        let count = all.map(|unit| unit.definitions().count()).sum();
+        index.nodes.reserve(count);
         for (name, unit) in &self.units {
             if let Some(text) = &unit.text {
                 index.texts.insert(name, text);
             }
-            let definitions = unit.definitions.get_or_init(|| Definitions::of(&unit.ast));
-            definitions.each(&unit.ast, |found| {
+            unit.definitions().each(&unit.ast, |found| {
                 let node = Node {
                     unit: name,
                     contract: found.owner,

@@ -25,9 +25,14 @@ pub fn reachable<'a>(
     linearized: &[Node<'a>],
     enter: impl FnMut(&Node<'a>) -> bool,
 ) -> Vec<Reached<'a>> {
+    reachable_from(index, linearized, starts(index, linearized), enter)
+}
+
+/// What can run first.
+pub(super) fn starts<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec<Node<'a>> {
     let mut starts = entry_points(linearized);
     starts.extend(chosen_at_construction(index, linearized));
-    reachable_from(index, linearized, starts, enter)
+    starts
 }
 
 /// Like [`reachable`], from some functions only.
@@ -35,24 +40,37 @@ pub fn reachable_from<'a>(
     index: &Index<'a>,
     linearized: &[Node<'a>],
     starts: Vec<Node<'a>>,
+    enter: impl FnMut(&Node<'a>) -> bool,
+) -> Vec<Reached<'a>> {
+    follow(index, starts, enter, |node| {
+        references(index, linearized, node)
+    })
+}
+
+/// Follows references from some functions on.
+pub(super) fn follow<'a, R: AsRef<[Node<'a>]>>(
+    index: &Index<'a>,
+    starts: Vec<Node<'a>>,
     mut enter: impl FnMut(&Node<'a>) -> bool,
+    mut references: impl FnMut(&Node<'a>) -> R,
 ) -> Vec<Reached<'a>> {
     let mut seen = HashSet::new();
-    let mut found = Vec::new();
-    let mut queue: VecDeque<_> = starts
-        .into_iter()
-        .map(|node| (node, node, Vec::new()))
-        .collect();
-    while let Some((node, entry, mut path)) = queue.pop_front() {
+    let mut found: Vec<Reached<'a>> = Vec::new();
+    // With each the place in `found` of what it was come from.
+    let mut queue: VecDeque<_> = starts.into_iter().map(|node| (node, None)).collect();
+    while let Some((node, before)) = queue.pop_front() {
         if !seen.insert(id(node.tree)) || !enter(&node) {
             continue;
         }
+        let before = before.and_then(|before: usize| found.get(before));
+        let entry = before.map_or(node, |before| before.entry);
+        let mut path = before.map_or_else(Vec::new, |before| before.path.clone());
         if path.len() < MAX_PATH {
             path.push(label(index, &node));
         }
-        for target in references(index, linearized, &node) {
+        for target in references(&node).as_ref() {
             if !seen.contains(&id(target.tree)) {
-                queue.push_back((target, entry, path.clone()));
+                queue.push_back((*target, Some(found.len())));
             }
         }
         found.push(Reached { node, entry, path });
@@ -197,7 +215,11 @@ fn chosen_at_construction<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec
     found
 }
 
-fn references<'a>(index: &Index<'a>, linearized: &[Node<'a>], from: &Node<'a>) -> Vec<Node<'a>> {
+pub(super) fn references<'a>(
+    index: &Index<'a>,
+    linearized: &[Node<'a>],
+    from: &Node<'a>,
+) -> Vec<Node<'a>> {
     let mut found = Vec::new();
     visit(from.tree, &mut |tree| {
         found.extend(target(index, linearized, from, tree));

@@ -259,10 +259,9 @@ impl<'s, 'a> Flow<'s, 'a> {
         let Some(called) = self.target(function, callee) else {
             return;
         };
-        let none = Vec::new();
-        let given = call["arguments"].as_array().unwrap_or(&none);
+        let given = call["arguments"].as_array().unwrap_or_default();
         let parameters = called.tree["parameters"]["parameters"].as_array();
-        let parameters = parameters.unwrap_or(&none);
+        let parameters = parameters.unwrap_or_default();
         let named = call["names"].as_array().is_some_and(|all| !all.is_empty());
         if named || parameters.len() < given.len() {
             let marks = self.of(function, call);

@@ -15,10 +15,10 @@ use cutover_types::{
 };
 use std::collections::HashSet;
 
-pub(super) fn inspect(
-    subject: &Subject<'_>,
+pub(super) fn inspect<'a>(
+    subject: &Subject<'a>,
     blue: Option<&Subject<'_>>,
-    contract: &Node<'_>,
+    contract: &Node<'a>,
     outcome: &mut Outcome,
 ) {
     let parents = parents(subject);
@@ -114,9 +114,9 @@ fn ran_before(blue: &Subject<'_>, wanting: &[&Parent<'_>]) -> bool {
     })
 }
 
-fn missing_calls(
-    subject: &Subject<'_>,
-    initializer: &Node<'_>,
+fn missing_calls<'a>(
+    subject: &Subject<'a>,
+    initializer: &Node<'a>,
     wanting: &[&Parent<'_>],
     outcome: &mut Outcome,
 ) {

@@ -6,7 +6,7 @@ use crate::{
     rules,
     safety::{Outcome, Subject, fixed_target::Targets, guard::runs, name, opcodes::operations},
 };
-use cutover_types::source::{Node, Reached, constructors, entry_points, kind, reachable, visit};
+use cutover_types::source::{Node, Reached, constructors, entry_points, kind, visit};
 
 pub(super) fn inspect(subject: &Subject<'_>, contract: &Node<'_>, outcome: &mut Outcome) {
     let entries = entry_points(subject.linearized);
@@ -30,8 +30,8 @@ pub(super) fn inspect(subject: &Subject<'_>, contract: &Node<'_>, outcome: &mut 
     if subject.options.kind != Some(Kind::Uups) || subject.allowed(rule, contract) {
         return;
     }
-    let everything = reachable(subject.index, subject.linearized, |_| true);
-    let targets = Targets::new(subject, &everything);
+    let everything = subject.graph.all();
+    let targets = Targets::new(subject, everything);
     let acts = |one: &Reached<'_>| operations(one.node.tree, None).is_empty();
     if everything.iter().all(acts) {
         return;

@@ -66,7 +66,7 @@ fn work<'a>(subject: &Subject<'a>, initializer: Node<'a>) -> HashSet<i64> {
 }
 
 /// Positions of those that no later base initializes.
-pub(super) fn left_over(subject: &Subject<'_>, parents: &[Parent<'_>]) -> Vec<usize> {
+pub(super) fn left_over<'a>(subject: &Subject<'a>, parents: &[Parent<'a>]) -> Vec<usize> {
     let mut covered = HashSet::new();
     for (place, parent) in parents.iter().enumerate() {
         for initializer in &parent.initializers {

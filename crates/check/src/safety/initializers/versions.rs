@@ -113,11 +113,11 @@ fn too_late(
 }
 
 /// Bases that came with green and that no new initializer reaches.
-fn new_bases(
-    subject: &Subject<'_>,
+fn new_bases<'a>(
+    subject: &Subject<'a>,
     blue: &Subject<'_>,
     contract: &Node<'_>,
-    new: &[&Initializer<'_>],
+    new: &[&Initializer<'a>],
     outcome: &mut Outcome,
 ) {
     let rule = rules::NEW_BASE_NOT_INITIALIZED;

@@ -7,7 +7,7 @@ use crate::{
 use alloy_primitives::B256;
 use cutover_types::{
     abi,
-    source::{Node, Tree, entry_points, kind, reachable, visit},
+    source::{Node, Tree, entry_points, kind, visit},
 };
 
 pub(super) fn inspect(
@@ -61,7 +61,7 @@ fn function<'a>(subject: &Subject<'a>) -> Option<Node<'a>> {
 /// Whether a contract calls another's `proxiableUUID`.
 fn asks(subject: &Subject<'_>) -> bool {
     let mut found = false;
-    for function in reachable(subject.index, subject.linearized, |_| true) {
+    for function in subject.graph.all() {
         visit(function.node.tree, &mut |tree| {
             found |= kind(tree) == "MemberAccess" && tree["memberName"] == "proxiableUUID";
         });
