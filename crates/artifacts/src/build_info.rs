@@ -14,7 +14,7 @@ use std::{
     panic::resume_unwind,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -141,8 +141,7 @@ impl BuildInfo {
             }
             Ok(parsed)
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let helpers = threads.min(MAX_THREADS).min(names.len()).saturating_sub(1);
+        let helpers = threads().min(names.len()).saturating_sub(1);
         thread::scope(|scope| {
             let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
             let mut parsed = work()?;
@@ -167,6 +166,15 @@ impl BuildInfo {
         let text = index.text(name)?.map(Arc::from);
         Ok(Some(SourceUnit::new(text, ast)))
     }
+}
+
+/// How many threads parse; finding out takes a dozen reads of system files.
+fn threads() -> usize {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        threads.min(MAX_THREADS)
+    })
 }
 
 /// More threads gain nothing on the few units of one contract.

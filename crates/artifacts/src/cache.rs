@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Changes when entries of older versions must not be read.
-const FORMAT: &str = concat!("cutover-cache 1 ", env!("CARGO_PKG_VERSION"));
+const FORMAT: &str = concat!("cutover-cache 2 ", env!("CARGO_PKG_VERSION"));
 /// The oldest entries go when there is more.
 const MAX_TOTAL: u64 = 256 << 20;
 const MAX_ENTRY: u64 = 64 << 20;
@@ -92,7 +92,9 @@ impl Cache {
     pub(crate) fn get(&self, key: Key) -> Option<Vec<u8>> {
         let path = self.folder.as_ref()?.join(key.file());
         let file = fs::File::open(path).ok()?;
-        let mut bytes = Vec::new();
+        let size = file.metadata().ok()?.len().min(MAX_ENTRY);
+        // One more than there is: what reads to the end then need not ask for room.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).ok()? + 1);
         (&file).take(MAX_ENTRY).read_to_end(&mut bytes).ok()?;
         let (digest, answer) = bytes.split_first_chunk::<DIGEST>()?;
         if *digest != seal(key, answer) {
@@ -100,7 +102,8 @@ impl Cache {
         }
         // What is used stays longest.
         let _ = file.set_modified(SystemTime::now());
-        Some(bytes.split_off(DIGEST))
+        bytes.drain(..DIGEST);
+        Some(bytes)
     }
 
     /// Keeps an answer; a cache that cannot be written to is no error.

@@ -2,19 +2,16 @@
 
 use crate::{
     ArtifactError, Code, LoadOptions, Need, Shelf,
+    answer::Answer,
     cache::Key,
     output,
     project::{Closure, Project, bounded},
     scan, solc,
 };
-use cutover_types::{
-    source::{SourceUnit, Sources, Tree},
-    text::terminal,
-};
+use cutover_types::text::terminal;
 use foundry_compilers::solc::Solc;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// Compiles `unit:contract` in the project at the root.
 pub(crate) fn source(
@@ -48,16 +45,6 @@ pub(crate) fn source(
     )
 }
 
-/// What is read of a compiler's answer. Whatever is not there is null.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    contracts: Value,
-    /// The units with their syntax trees.
-    sources: Tree,
-    errors: Value,
-}
-
 /// What `solc` makes of an input whose selection is [`selection`].
 pub(crate) fn compiled(
     shelf: &Shelf,
@@ -70,27 +57,27 @@ pub(crate) fn compiled(
     let bad = |detail: String| crate::solc::unusable(&solc.solc, &detail);
     let cache = &shelf.cache;
     let key = cache.is_on().then(|| key(solc, input)).flatten();
-    let parse = |bytes: &[u8]| serde_json::from_slice::<Answer>(bytes);
-    let kept = key.and_then(|key| parse(&cache.get(key)?).ok());
-    let mut output = match kept {
-        Some(output) => output,
+    let kept = key.and_then(|key| Answer::unpack(&cache.get(key)?));
+    let answer = match kept {
+        Some(answer) => answer,
         None => {
             tracing::debug!(%unit, solc = %solc.version, units = texts.len(), "compiling");
             let bytes = solc
                 .compile_output(input)
                 .map_err(|error| bad(error.to_string()))?;
-            let output =
-                parse(&bytes).map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
-            refuse_errors(unit, solc, &texts, &output.errors)?;
-            if let (Some(key), true) = (key, is_closed(&texts, &output.sources)) {
-                cache.put(key, &bytes);
+            let answer = Answer::read(&bytes, (unit, contract))
+                .map_err(|error| bad(format!("its answer is no JSON: {error}")))?;
+            answer.refuse_errors(unit, &solc.version, &texts)?;
+            if let (Some(key), true) = (key, answer.is_closed(&texts)) {
+                cache.put(key, &answer.pack());
             }
-            output
+            answer
         }
     };
+    let (told, sources) = answer.taken(texts);
     let compiled = output::Compiled {
-        contract: output::take(&mut output.contracts, &[unit, contract]),
-        sources: sources(output.sources, texts),
+        contract: told,
+        sources,
         version: Some(solc.version.to_string()),
         settings: input["settings"].clone(),
     };
@@ -277,76 +264,4 @@ fn key(solc: &Solc, input: &Value) -> Option<Key> {
         solc.version.to_string().as_bytes(),
         input.to_string().as_bytes(),
     ]))
-}
-
-/// Whether the input has every source the compiler read: one it took from the disk could change
-/// unseen.
-fn is_closed(texts: &BTreeMap<String, String>, sources: &Tree) -> bool {
-    let mut units = sources.fields();
-    sources.is_object() && units.all(|(unit, _)| texts.contains_key(unit))
-}
-
-/// The syntax trees with the texts they were made from.
-fn sources(units: Tree, mut texts: BTreeMap<String, String>) -> Sources {
-    let mut sources = Sources::default();
-    for (name, unit) in units.into_fields() {
-        let ast = unit.into_field("ast");
-        if ast.is_object() {
-            let text = texts.remove(&name).map(Arc::from);
-            let unit = Arc::new(SourceUnit::new(text, ast));
-            sources.units.insert(name, unit);
-        }
-    }
-    sources
-}
-
-fn refuse_errors(
-    unit: &str,
-    solc: &Solc,
-    texts: &BTreeMap<String, String>,
-    errors: &Value,
-) -> Result<(), ArtifactError> {
-    let errors: Vec<_> = errors
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|error| error["severity"] == "error")
-        .collect();
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let mut shown: Vec<_> = errors
-        .iter()
-        .take(3)
-        .map(|error| {
-            let message = error["message"]
-                .as_str()
-                .unwrap_or("an error without a message");
-            let message = terminal(&message.replace('\n', " "), 240);
-            match place(error, texts) {
-                Some(place) => format!("{place}: {message}"),
-                None => message,
-            }
-        })
-        .collect();
-    if errors.len() > shown.len() {
-        shown.push(format!("and {} more", errors.len() - shown.len()));
-    }
-    Err(ArtifactError::DoesNotCompile {
-        unit: unit.to_owned(),
-        version: format!(
-            "{}.{}.{}",
-            solc.version.major, solc.version.minor, solc.version.patch
-        ),
-        errors: shown.join("; "),
-    })
-}
-
-fn place(error: &Value, texts: &BTreeMap<String, String>) -> Option<String> {
-    let location = &error["sourceLocation"];
-    let file = location["file"].as_str()?;
-    let start = usize::try_from(location["start"].as_i64()?).ok()?;
-    let before = texts.get(file)?.as_bytes().get(..start)?;
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    Some(format!("{}:{line}", terminal(file, 200)))
 }

@@ -4,6 +4,7 @@
 //! again and again. Names of fields are numbers, short strings lie in place, long ones are shared.
 
 mod name;
+mod packed;
 mod parse;
 
 use name::Name;
@@ -171,6 +172,7 @@ impl Tree {
 impl Index<&str> for Tree {
     type Output = Tree;
 
+    #[inline]
     fn index(&self, name: &str) -> &Tree {
         let mut fields = self.inner_fields().iter();
         let found = fields.find(|field| *field.name == *name);
