@@ -10,7 +10,8 @@ use alloy_sol_types::{SolCall, SolValue};
 use cutover_inspect::inspect;
 use cutover_types::{
     Inspection,
-    inspection::{Controller, Power, Presses},
+    abi::IMPLEMENTATION_SLOT,
+    inspection::{Controller, HistorySource, Power, Presses},
     progress::Silent,
 };
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -624,4 +625,58 @@ async fn circles_liars_and_nobody_end_the_tree() {
     let found = look(&world, proxy).await;
     assert_eq!(found.controllers[0].members[0].kind, "renounced");
     assert_eq!(power(&found).fewest_signers, None);
+}
+
+#[tokio::test]
+async fn former_implementations_are_found_in_the_slot_where_no_event_tells() {
+    let world = World::start().await;
+    let blue = world.deploy(&contract("Box"), &[]).await;
+    let green = world.deploy(&contract("Box"), &[]).await;
+    let admin = world.deploy(&artifact("oz-3.4", "ProxyAdmin"), &[]).await;
+    // The constructor of 3.x says nothing.
+    let proxy = world
+        .deploy(
+            &artifact("oz-3.4", "TransparentUpgradeableProxy"),
+            &params((blue, admin, Bytes::new())),
+        )
+        .await;
+    let made: u64 = look(&world, proxy).await.block.number;
+    for _ in 0..20 {
+        let _: serde_json::Value = world
+            .node
+            .call("anvil_mine", serde_json::json!([]))
+            .await
+            .unwrap();
+    }
+    // And this neither.
+    world
+        .set_slot(proxy, IMPLEMENTATION_SLOT, green.into_word())
+        .await;
+    let found = look(&world, proxy).await;
+    let seen: Vec<_> = found
+        .history
+        .iter()
+        .map(|entry| {
+            (
+                entry.implementation,
+                entry.block,
+                entry.transaction,
+                entry.found,
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen[0],
+        (blue, made, None, HistorySource::Search),
+        "{found:#?}"
+    );
+    assert_eq!((seen[1].0, seen.len()), (green, 2), "{found:#?}");
+    assert!(
+        found
+            .notes
+            .iter()
+            .any(|note| note.contains("not from events")),
+        "{:?}",
+        found.notes
+    );
 }

@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod run_folder;
 mod signer;
+mod staged;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::Command;

@@ -4,7 +4,7 @@ use crate::{
     code::delegation,
     controllers::{controllers, power},
     error::{InspectError, key},
-    history::history,
+    history::{Asked, history},
     kinds::{self, Recognized, Subject},
     prove::{Proof, prove},
     routes::routes,
@@ -107,7 +107,14 @@ async fn report(
         recognized.beacon.or(recognized.admin),
     )
     .await?;
-    inspection.history = history(&session, recognized.beacon.unwrap_or(proxy)).await;
+    let asked = past(proxy, &location, implementation, &recognized, &proofs);
+    let (past, how) = match (&recognized.shut, &location) {
+        // What stands in the code was always that.
+        (Some(_), Location::Code) => (Vec::new(), None),
+        _ => history(&mut session, &asked).await,
+    };
+    inspection.history = past;
+    inspection.notes.extend(how);
     progress.advance(1);
     let code_hash = match session.code(implementation).await? {
         Some(code) => keccak256(code),
@@ -389,6 +396,28 @@ fn tried<'a>(
 ) -> Option<&'a UpgradePath> {
     let unsent = recognized.unsent.as_ref().map(|(path, _)| path);
     best(proofs).map(|(path, _)| path).or(unsent)
+}
+
+/// Whose former implementations are asked for, and where it keeps them.
+fn past(
+    proxy: Address,
+    location: &Location,
+    current: Address,
+    recognized: &Recognized,
+    proofs: &[(UpgradePath, Proof)],
+) -> Asked {
+    let kind = recognized.kind;
+    let (holder, slot) = match (location, tried(recognized, proofs)) {
+        (Location::Slot(slot), _) => (proxy, Some(*slot)),
+        (_, Some(path)) => (path.holder, Some(path.slot)),
+        _ => (proxy, None),
+    };
+    Asked {
+        holder: recognized.beacon.unwrap_or(holder),
+        kind,
+        slot,
+        current,
+    }
 }
 
 /// What an upgrade takes; `None` when nothing does it.

@@ -12,7 +12,7 @@ use cutover_types::{
     Account, Missing, Outcome, Overlay, State, StateDiff, execution::merge_diff,
     inspection::BlockId,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often state is fetched for one question: each round is at least one more key.
@@ -178,6 +178,25 @@ impl Session {
             }),
         };
         answers.into_iter().map(logs).collect()
+    }
+
+    /// A slot at several blocks; `None` where the node does not give it.
+    pub(crate) async fn slot_at(
+        &self,
+        address: Address,
+        slot: B256,
+        blocks: &[u64],
+    ) -> Vec<Option<U256>> {
+        let ask = |block: &u64| {
+            let params = json!([address, slot, format!("{block:#x}")]);
+            ("eth_getStorageAt".to_owned(), params)
+        };
+        let answers = self.node.batch(blocks.iter().map(ask).collect()).await;
+        let value = |answer: Result<Value, ChainError>| {
+            let answer = answer.ok()?;
+            U256::from_str_radix(answer.as_str()?.strip_prefix("0x")?, 16).ok()
+        };
+        answers.into_iter().map(value).collect()
     }
 
     /// The seconds since 1970 of the block that is looked at.

@@ -1,11 +1,9 @@
 //! What a proxy is, how it is upgraded, and by whom.
 
-use crate::{Document, Line, Report, Tone, Tree, document::Block, hex};
+use crate::{Document, Line, Report, Tone, document::Block, hex, power};
 use cutover_types::{
     Inspection,
-    inspection::{
-        Controller, Location, Possible, ProxyFacts, ProxyKind, RollbackFacts, UpgradeFacts,
-    },
+    inspection::{Location, Possible, ProxyFacts, ProxyKind, RollbackFacts, UpgradeFacts},
 };
 
 impl Report for Inspection {
@@ -35,13 +33,18 @@ impl Report for Inspection {
         document.heading("Upgrade");
         match &self.upgrade {
             Some(upgrade) => document.facts(upgrade_facts(upgrade)),
-            None => document.paragraph(Line::of(Tone::Warn, "nobody can upgrade it")),
+            None => document.paragraph(Line::of(Tone::Warn, why_not(self))),
         }
         if !self.controllers.is_empty() {
             document.heading("Who can");
             for controller in &self.controllers {
-                document.blocks.push(Block::Tree(tree(controller, 0)));
+                document
+                    .blocks
+                    .push(Block::Tree(power::tree(controller, 0)));
             }
+        }
+        if let Some(power) = &self.power {
+            power::describe(&mut document, power);
         }
         if let Some(rollback) = &self.rollback {
             document.heading("The way back");
@@ -63,6 +66,18 @@ impl Report for Inspection {
         }
         document.section("Notes", words(&self.notes));
         document
+    }
+}
+
+/// Why there is no upgrade call: nobody found is not nobody.
+fn why_not(report: &Inspection) -> String {
+    match &report.rollback {
+        Some(RollbackFacts {
+            possible: Possible::Unknown,
+            why: Some(why),
+            ..
+        }) => why.clone(),
+        _ => "nobody can upgrade it".into(),
     }
 }
 
@@ -114,35 +129,6 @@ fn upgrade_facts(upgrade: &UpgradeFacts) -> Vec<(&'static str, Line)> {
         ("to", Line::default().code(hex::address(upgrade.to))),
         ("proven", proven),
     ]
-}
-
-fn tree(controller: &Controller, depth: usize) -> Tree {
-    let mut line = Line::of(Tone::Strong, controller.kind.clone())
-        .text(" ")
-        .code(hex::address(controller.address));
-    let members = controller.members.len() as u64;
-    if let Some(threshold) = controller.threshold {
-        line = line.text(format!(
-            "  {} of {}",
-            hex::count(threshold),
-            hex::count(members)
-        ));
-    }
-    if let Some(delay) = controller.delay_seconds {
-        line = line.text(format!("  delay {} s", hex::count(delay)));
-    }
-    if controller.proven {
-        line = line.and(Tone::Good, "  proven");
-    }
-    let shown = if depth < 20 {
-        &controller.members[..]
-    } else {
-        &[]
-    };
-    Tree {
-        line,
-        children: shown.iter().map(|member| tree(member, depth + 1)).collect(),
-    }
 }
 
 fn back(rollback: &RollbackFacts) -> Line {

@@ -1,5 +1,7 @@
 //! `cutover inspect`: which proxy this is, who can upgrade it, and the way back.
 
+mod output;
+
 use crate::{
     context::{Context, chain_stop},
     exit::{Exit, chain, inconclusive},
@@ -21,21 +23,21 @@ pub(crate) struct Inspect {
     /// Block to look at; the latest when not given
     #[arg(long, value_name = "NUMBER")]
     block: Option<u64>,
+    #[command(flatten)]
+    output: output::OutputArguments,
 }
 
 impl Inspect {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
+        self.output.refuse_nonsense(context)?;
         let proxy = context.proxy(self.proxy)?;
         let node = context.node().await?;
         let inspection = cutover_inspect::inspect(&node, proxy, self.block, &context.progress())
             .await
             .map_err(stop)?;
+        let staged = self.output.stage(context, &inspection)?;
         context.run.write(&inspection, &Inputs::new())?;
-        context
-            .output
-            .show("inspect", &Inputs::new(), &inspection, || {
-                cutover_report::inspection(&inspection, &context.style())
-            })?;
+        staged.show(context)?;
         Ok(Exit::Ok)
     }
 }

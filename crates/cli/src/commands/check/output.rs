@@ -4,6 +4,7 @@ use crate::{
     context::Context,
     exit::{Exit, usage},
     output,
+    staged::{self, Staged},
 };
 use clap::{Args, ValueEnum};
 use cutover_artifacts::Code;
@@ -12,10 +13,8 @@ use cutover_types::{CheckReport, check::Category, check::Role, file::Inputs};
 use std::{
     collections::BTreeSet,
     fs,
-    io::{self, Write},
     path::{Component, Path, PathBuf},
 };
-use tempfile::NamedTempFile;
 
 /// The rules as people read them: the help of each in SARIF.
 const RULES: &str = include_str!("../../../docs/rules.md");
@@ -112,12 +111,7 @@ impl OutputArguments {
             ));
         }
         for target in self.targets() {
-            if target.path.is_dir() {
-                return Err(usage(
-                    format!("cannot write {}: it is a folder", target.path.display()),
-                    "name a file",
-                ));
-            }
+            staged::refuse_folder(&target.path)?;
         }
         Ok(())
     }
@@ -135,35 +129,16 @@ impl OutputArguments {
         };
         let printed = shown.in_form(form, &context.style(), matches!(self.map, Some(None)))?;
         let plain = Style::default();
-        let mut files = Vec::new();
+        let mut staged = Staged::printing(printed);
         for target in self.targets() {
             let is_map = self.map.iter().flatten().any(|map| map.path == target.path);
             let text = match target.form {
                 Form::Text if is_map => shown.map().text(&plain),
                 form => shown.in_form(form, &plain, self.map.is_some())?,
             };
-            let file = stage(&target.path, text.as_bytes())
-                .map_err(|error| unwritable(&target.path, &error))?;
-            files.push((file, target.path.clone()));
+            staged.add(&target.path, &text)?;
         }
-        Ok(Staged { files, printed })
-    }
-}
-
-/// Files beside the places they belong to; they vanish unless they are shown.
-pub(super) struct Staged {
-    files: Vec<(NamedTempFile, PathBuf)>,
-    printed: String,
-}
-
-impl Staged {
-    /// Puts every file in its place, then prints.
-    pub(super) fn show(self, context: &Context) -> eyre::Result<()> {
-        for (file, path) in self.files {
-            file.persist(&path)
-                .map_err(|error| unwritable(&path, &error.error))?;
-        }
-        context.output.print(&self.printed)
+        Ok(staged)
     }
 }
 
@@ -295,30 +270,6 @@ fn located(repository: &Path, root: &Path, file: &str) -> String {
     inside.unwrap_or_else(|| file.to_owned())
 }
 
-/// The bytes beside their target, to be renamed over it.
-fn stage(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    // Other users' tools read it, as far as the umask lets them.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> eyre::Report {
-    usage(
-        format!("cannot write {}: {error}", path.display()),
-        "name a file in a folder that can be written",
-    )
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -375,15 +326,5 @@ mod tests {
         ] {
             assert_eq!(located(&repository, &root, file), expected);
         }
-    }
-
-    #[test]
-    fn nothing_is_left_where_a_file_cannot_be_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let blocked = folder.path().join("file");
-        fs::write(&blocked, "mine").unwrap();
-        assert!(stage(&blocked.join("check.json"), b"x").is_err());
-        drop(stage(&folder.path().join("a.json"), b"x").unwrap());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
