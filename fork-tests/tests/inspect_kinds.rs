@@ -18,6 +18,8 @@ mod protocols;
 mod pruned;
 #[path = "inspect_kinds/rollups.rs"]
 mod rollups;
+#[path = "inspect_kinds/safes.rs"]
+mod safes;
 #[path = "inspect_kinds/selectors.rs"]
 mod selectors;
 #[path = "inspect_kinds/world.rs"]

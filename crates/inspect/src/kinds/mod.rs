@@ -21,6 +21,7 @@ mod own;
 mod owned;
 mod polygon;
 mod resolved;
+mod safe;
 mod selectors;
 mod starkware;
 mod synthetix;
@@ -156,6 +157,7 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &aragon::AragonPinned,
     &aragon::AragonKernel,
     &synthetix::SynthetixProxy,
+    &safe::Safe,
     &owned::OpenSea,
     &owned::EternalStorage,
     &owned::Decentraland,

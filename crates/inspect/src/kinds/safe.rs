@@ -1,0 +1,260 @@
+//! A Safe's proxy: the singleton stands in slot 0. Up to 1.1.1 the Safe changes it by a call of itself;
+//! later it delegate-calls a migration contract that is made for one singleton.
+
+use super::{Kind, Recognized, Subject};
+use crate::{
+    code::{has_selector, moved},
+    error::{InspectError, key},
+    prove::{elsewhere, forwards_to},
+    session::{Played, Script, Session, request, stranger},
+    trace::unknown_call,
+};
+use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
+use alloy_sol_types::SolCall;
+use async_trait::async_trait;
+use cutover_types::{
+    Argument, Missing, ProxyKind, UpgradePath, UpgradeStep, inspection::Location, text,
+};
+
+/// Code hashes of the proxies of 1.1.1, 1.3.0, 1.4.1 and 1.5.0.
+const RELEASES: [B256; 4] = [
+    b256!("aea7d4252f6245f301e540cfbee27d3a88de543af8e49c5c62405d5499fab7e5"),
+    b256!("b89c1b3bdf2cf8827818646bce9a8f6e372885f8c55e5c07acbd307cb133b000"),
+    b256!("d7d408ebcd99b2b70be43e20253d6d92a8ea8fab29bd3be7f55b10032331fb4c"),
+    b256!("4e381985ca68b3e5d27b4425fa581c19cf33146d3f887a3cfca96f55528ea46f"),
+];
+/// Owners whose approval is executed at most.
+const OWNERS: usize = 32;
+
+alloy_sol_types::sol! {
+    interface ISafe {
+        function VERSION() external view returns (string);
+        function masterCopy() external view returns (address);
+        function nonce() external view returns (uint256);
+        function getOwners() external view returns (address[]);
+        function getThreshold() external view returns (uint256);
+        function approveHash(bytes32 hash) external;
+        function changeMasterCopy(address singleton) external;
+        function getTransactionHash(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, uint256 nonce) external view returns (bytes32);
+        function execTransaction(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, bytes signatures) external returns (bool);
+    }
+    interface IMigration {
+        function migrateSingleton() external;
+    }
+}
+
+pub(super) struct Safe;
+
+#[async_trait(?Send)]
+impl Kind for Safe {
+    async fn recognize(
+        &self,
+        session: &mut Session,
+        subject: &Subject,
+    ) -> Result<Option<Recognized>, InspectError> {
+        if subject.forward.location != Location::Slot(B256::ZERO) {
+            return Ok(None);
+        }
+        let proxy = subject.proxy;
+        let singleton = subject.forward.target;
+        let questions = [
+            ISafe::VERSIONCall {}.abi_encode(),
+            ISafe::masterCopyCall {}.abi_encode(),
+            ISafe::nonceCall {}.abi_encode(),
+            ISafe::getOwnersCall {}.abi_encode(),
+            ISafe::getThresholdCall {}.abi_encode(),
+        ];
+        let answers = session.ask(questions.map(|data| (proxy, data))).await?;
+        let [version, copy, nonce, owners, threshold] = answers.as_slice() else {
+            return Ok(None);
+        };
+        let released = RELEASES.contains(&keccak256(&subject.code));
+        let owners = owners
+            .returns::<ISafe::getOwnersCall>()
+            .filter(|owners| !owners.is_empty());
+        let threshold = threshold.word().and_then(|word| usize::try_from(word).ok());
+        let answers = owners.is_some() && threshold.is_some() && copy.address() == Some(singleton);
+        if !released && !answers {
+            return Ok(None);
+        }
+        let mut found = Recognized::new(ProxyKind::SafeProxy);
+        found.admin = Some(proxy);
+        if !released {
+            let note = "its proxy code is of no release that is known here";
+            found.notes.push(note.into());
+        }
+        let version = version.returns::<ISafe::VERSIONCall>();
+        let version = version.map_or("unknown".into(), |version| text::terminal(&version, 32));
+        let code = session.code(singleton).await?.unwrap_or_default();
+        if has_selector(&code, ISafe::changeMasterCopyCall::SELECTOR) {
+            let step = UpgradeStep::new(
+                proxy,
+                proxy,
+                "changeMasterCopy(address)",
+                vec![Argument::Implementation],
+            );
+            found
+                .paths
+                .push(UpgradePath::of(proxy, B256::ZERO, vec![step]));
+            return Ok(Some(found));
+        }
+        found.without_call = Some(format!(
+            "a Safe of version {version} has no call that upgrades it: its owners execute a delegate call \
+             (operation 1) of migrateSingleton() on a SafeMigration contract whose SAFE_SINGLETON() is \
+             the new singleton; the way back needs a second one, whose SAFE_SINGLETON() is {singleton}"
+        ));
+        found.notes.extend(found.without_call.clone());
+        let told = (owners, threshold, nonce.word());
+        if let (Some(owners), Some(threshold), Some(nonce)) = told {
+            let safe = Owned {
+                proxy,
+                singleton,
+                owners,
+                threshold,
+                nonce,
+            };
+            found.notes.push(safe.rehearse(session, &code).await?);
+        }
+        Ok(Some(found))
+    }
+}
+
+/// What the owners need to agree on a transaction.
+struct Owned {
+    proxy: Address,
+    singleton: Address,
+    owners: Vec<Address>,
+    threshold: usize,
+    nonce: U256,
+}
+
+impl Owned {
+    /// Has the owners move the Safe to a copy of its singleton and back, by delegate calls of contracts
+    /// that stand in for a SafeMigration: what they would do, guards included.
+    async fn rehearse(&self, session: &mut Session, code: &Bytes) -> Result<String, InspectError> {
+        let mut signers = self.owners.clone();
+        signers.truncate(self.threshold);
+        signers.sort();
+        if signers.len() < self.threshold || self.threshold > OWNERS {
+            return Ok("not executed: it needs more approvals than are tried here".into());
+        }
+        let other = elsewhere(self.singleton);
+        let mut script = Script::default();
+        script
+            .planted
+            .insert(other, moved(code, self.singleton, other).into());
+        let mut ends = Vec::new();
+        for (round, target) in (0_u64..).zip([other, self.singleton]) {
+            let migration = elsewhere(Address::from_word(keccak256(target)));
+            script.planted.insert(migration, stand_in(target));
+            let transaction = Transaction {
+                migration,
+                nonce: self.nonce.saturating_add(U256::from(round)),
+            };
+            let question = transaction.hash();
+            let answers = session.ask([(self.proxy, question)]).await?;
+            let Some(hash) = answers.first().and_then(Played::word) else {
+                return Ok("not executed: it gives no hash of a transaction to approve".into());
+            };
+            let approve = ISafe::approveHashCall { hash: hash.into() }.abi_encode();
+            let approvals = signers
+                .iter()
+                .map(|owner| request(*owner, self.proxy, approve.clone()));
+            script.steps.extend(approvals);
+            let execute = transaction.execute(&signers);
+            script.steps.push(request(stranger(), self.proxy, execute));
+            let asked = unknown_call(self.proxy);
+            script.steps.push(request(stranger(), self.proxy, asked));
+            ends.push((script.steps.len() - 1, target));
+        }
+        let played = session.play(&script).await?;
+        let payer = |missing: &Missing| match missing {
+            Missing::Account { address } => signers.contains(address),
+            _ => false,
+        };
+        if let Some(missing) = played.guesses().find(|missing| !payer(missing)) {
+            return Ok(format!(
+                "not executed: the node does not give {}",
+                key(&missing)
+            ));
+        }
+        for (end, target) in ends {
+            let arrived = played
+                .outcomes
+                .get(end)
+                .and_then(|outcome| forwards_to(outcome, self.proxy));
+            if arrived == Some(target) {
+                continue;
+            }
+            let refused = played.outcomes.get(end.saturating_sub(1));
+            let why = refused
+                .and_then(|outcome| cutover_evm::decode_revert(&outcome.output))
+                .unwrap_or_else(|| "without a reason".into());
+            return Ok(format!(
+                "executed: the delegate call of a migration is refused although {} of its owners \
+                 approve: {why}",
+                self.threshold
+            ));
+        }
+        Ok(format!(
+            "executed: with the approvals of {} of its {} owners it moved to a copy of its singleton and \
+             back, by delegate calls of stand-ins for such contracts",
+            self.threshold,
+            self.owners.len()
+        ))
+    }
+}
+
+/// A delegate call of a migration.
+struct Transaction {
+    migration: Address,
+    nonce: U256,
+}
+
+impl Transaction {
+    fn hash(&self) -> Vec<u8> {
+        ISafe::getTransactionHashCall {
+            to: self.migration,
+            value: U256::ZERO,
+            data: IMigration::migrateSingletonCall {}.abi_encode().into(),
+            operation: 1,
+            safeTxGas: U256::ZERO,
+            baseGas: U256::ZERO,
+            gasPrice: U256::ZERO,
+            gasToken: Address::ZERO,
+            refundReceiver: Address::ZERO,
+            nonce: self.nonce,
+        }
+        .abi_encode()
+    }
+
+    /// Signed by approvals made before: the owner stands where a signature has its first word.
+    fn execute(&self, signers: &[Address]) -> Vec<u8> {
+        let mut signatures = Vec::new();
+        for signer in signers {
+            signatures.extend(signer.into_word());
+            signatures.extend([0; 32]);
+            signatures.push(1);
+        }
+        ISafe::execTransactionCall {
+            to: self.migration,
+            value: U256::ZERO,
+            data: IMigration::migrateSingletonCall {}.abi_encode().into(),
+            operation: 1,
+            safeTxGas: U256::ZERO,
+            baseGas: U256::ZERO,
+            gasPrice: U256::ZERO,
+            gasToken: Address::ZERO,
+            refundReceiver: Address::ZERO,
+            signatures: signatures.into(),
+        }
+        .abi_encode()
+    }
+}
+
+/// Code that writes `target` to slot 0: `PUSH20 target PUSH1 0 SSTORE STOP`.
+fn stand_in(target: Address) -> Bytes {
+    [&[0x73], target.as_slice(), &[0x60, 0x00, 0x55, 0x00]]
+        .concat()
+        .into()
+}
