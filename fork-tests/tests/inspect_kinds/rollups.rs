@@ -1,8 +1,8 @@
 //! The proxies of rollups: Optimism's three, Arbitrum's with two implementations, StarkWare's with a delay.
 
 use super::{
-    Expected, assert_found, boxes, holds_what_it_says, look, params, through_admin,
-    transferOwnershipCall,
+    ACCOUNTS, Expected, SLOTS, assert_found, boxes, holds_what_it_says, look, params,
+    through_admin, through_pruned, transferOwnershipCall,
     world::{World, compiled, published},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, b256};
@@ -71,6 +71,20 @@ async fn optimism_proxies_obey_an_account_or_the_proxy_admin() {
     );
     assert_eq!(found.upgrade.unwrap().data, install.abi_encode());
     assert_eq!(found.proxy.unwrap().admin, Some(owner));
+
+    // Where the node keeps the admin to itself, a copy of the code shows the kind.
+    let found = through_pruned(&world, proxy, SLOTS, ADMIN_SLOT)
+        .await
+        .unwrap();
+    assert_eq!(found.proxy.unwrap().kind, ProxyKind::OptimismProxy);
+    let upgrade = found.upgrade.unwrap();
+    assert!(!upgrade.proven && upgrade.why.unwrap().contains(&ADMIN_SLOT.to_string()));
+
+    let found = through_pruned(&world, proxy, ACCOUNTS, Address::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(found.proxy.unwrap().kind, ProxyKind::OptimismProxy);
+    assert!(found.upgrade.unwrap().proven);
 
     let admin = proxy_admin(&world).await;
     let change = changeAdminCall { admin };

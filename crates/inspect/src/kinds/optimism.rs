@@ -2,14 +2,18 @@
 //! to nobody but the admin and the zero address.
 
 use super::{Kind, Recognized, Subject, admin, own};
-use crate::{error::InspectError, session::Session};
-use alloy_primitives::Address;
+use crate::{
+    error::InspectError,
+    session::{Script, Session, request, stranger},
+};
+use alloy_primitives::{Address, Bytes, keccak256};
 use async_trait::async_trait;
 use cutover_types::{
-    ProxyKind, Verb,
+    Missing, ProxyKind, UpgradePath, Verb,
     abi::{ADMIN_SLOT, IMPLEMENTATION_SLOT},
     inspection::Location,
 };
+use std::collections::BTreeMap;
 
 pub(super) struct Optimism;
 
@@ -48,9 +52,57 @@ impl Kind for Optimism {
             Ok(None) if claimed == Some(Ok(None)) => {
                 found.shut = Some("it has no admin: nobody can upgrade it".into());
             }
-            // Who would be told as the zero address is, is not known either.
+            Err(unread) if tells_nobody(session, &subject.code).await? => {
+                let path = UpgradePath {
+                    proxy,
+                    verb: Verb::UpgradeTo,
+                    verb_with_data: Some(Verb::UpgradeToAndCall),
+                    from: Address::ZERO,
+                    to: proxy,
+                    holder: proxy,
+                    slot: IMPLEMENTATION_SLOT,
+                    steps: Vec::new(),
+                    steps_with_data: Vec::new(),
+                    steps_back: Vec::new(),
+                    steps_again: Vec::new(),
+                };
+                let why = format!("its admin is not known: {unread}");
+                found.notes.push(why.clone());
+                found.unsent = Some((path, why));
+            }
             Ok(_) | Err(_) => return Ok(None),
         }
         Ok(Some(found))
     }
+}
+
+/// Whether a new proxy of the same code, whose admin is known, tells it to the zero address and not to
+/// strangers: what the real one does cannot be seen where its admin is not.
+async fn tells_nobody(session: &mut Session, code: &Bytes) -> Result<bool, InspectError> {
+    let [copy, admin] = ["a copy", "its admin"]
+        .map(|name| Address::from_word(keccak256(format!("cutover: {name} of a proxy"))));
+    // The zero address is the admin of the copy, whose slots are empty.
+    let mut change = own::selector("changeAdmin(address)").to_vec();
+    change.extend(admin.into_word());
+    let ask = own::selector("admin()").to_vec();
+    let script = Script {
+        steps: vec![
+            request(Address::ZERO, copy, change),
+            request(Address::ZERO, copy, ask.clone()),
+            request(stranger(), copy, ask),
+        ],
+        planted: BTreeMap::from([(copy, code.clone())]),
+        ..Script::default()
+    };
+    let played = session.play(&script).await?;
+    let told = |index: usize| {
+        played.outcomes.get(index).is_some_and(|outcome| {
+            outcome.status.is_success() && outcome.output[..] == admin.into_word()[..]
+        })
+    };
+    let asker = Missing::Account {
+        address: Address::ZERO,
+    };
+    let sure = played.guesses().all(|missing| missing == asker);
+    Ok(sure && told(1) && !told(2))
 }

@@ -25,14 +25,16 @@ pub(super) enum Own {
 }
 
 impl Own {
-    fn of(played: &Played, proxy: Address, data: &[u8]) -> Self {
+    fn of(played: &Played, from: Address, proxy: Address, data: &[u8]) -> Self {
         let Some(outcome) = played.outcomes.first() else {
             return Self::Silent;
         };
         if forwarding(&outcome.calls, proxy, data).is_some() {
             return Self::Silent;
         }
-        if let Some(missing) = played.guesses().next() {
+        // Whoever asks only pays.
+        let asker = Missing::Account { address: from };
+        if let Some(missing) = played.guesses().find(|missing| *missing != asker) {
             return Self::Unread(missing);
         }
         if outcome.status.is_success() {
@@ -118,7 +120,7 @@ pub(super) async fn answers<const N: usize>(
     let played = session.play_all(&scripts).await?;
     let mut played = played.iter();
     Ok(questions.map(|data| match played.next() {
-        Some(played) => Own::of(played, proxy, &data),
+        Some(played) => Own::of(played, from, proxy, &data),
         None => Own::Silent,
     }))
 }

@@ -31,14 +31,17 @@ impl Kind for Polygon {
         if !own::dispatches(&subject.code, &[UPDATE, "implementation()", "proxyType()"]) {
             return Ok(None);
         }
-        let (kind, owner) = if slot == MATIC_SLOT {
-            (ProxyKind::PolygonUpgradable, "proxyOwner()")
+        let kind = if slot == MATIC_SLOT {
+            ProxyKind::PolygonUpgradable
         } else {
-            (ProxyKind::Eip897Owned, "owner()")
+            ProxyKind::Eip897Owned
         };
-        let getters = ["implementation()", "proxyType()", owner];
-        let [implementation, proxy_type, owner] = own::says(session, proxy, getters).await?;
-        let Some(seat) = owner.seat() else {
+        let getters = ["implementation()", "proxyType()", "proxyOwner()", "owner()"];
+        let [implementation, proxy_type, proxy_owner, owner] =
+            own::says(session, proxy, getters).await?;
+        // The staking contracts' build has `owner` over the same slots.
+        let of_slots = proxy_owner.seat().filter(|_| slot == MATIC_SLOT);
+        let Some(seat) = of_slots.or_else(|| owner.seat()) else {
             return Ok(None);
         };
         if !implementation.is(subject.forward.target) || proxy_type.word() != Some(UPGRADEABLE) {
