@@ -12,6 +12,8 @@ mod clones;
 mod compound;
 #[path = "inspect_kinds/diamonds.rs"]
 mod diamonds;
+#[path = "inspect_kinds/erc1967.rs"]
+mod erc1967;
 #[path = "inspect_kinds/protocols.rs"]
 mod protocols;
 #[path = "inspect_kinds/pruned.rs"]
@@ -61,7 +63,9 @@ async fn look(world: &World, proxy: Address) -> Inspection {
 async fn holds_what_it_says(world: &World, proxy: Address, green: Address) -> Inspection {
     let found = look(world, proxy).await;
     let blue = found.proxy.as_ref().unwrap().implementation.address;
-    let upgrade = found.upgrade.as_ref().unwrap();
+    let Some(upgrade) = found.upgrade.as_ref() else {
+        panic!("{found:#?}");
+    };
     assert!(upgrade.proven, "{found:#?}");
     assert_eq!(
         found.rollback.as_ref().unwrap().possible,

@@ -6,7 +6,7 @@ use crate::{
     error::{InspectError, key},
     history::{Asked, history},
     kinds::{self, Recognized, Subject},
-    prove::{Proof, prove},
+    prove::{Proof, prove, prove_with_stand_in},
     routes::routes,
     session::{Moment, Session, request},
     trace::{Forward, forward},
@@ -97,7 +97,7 @@ async fn report(
     let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
     let implementation = forward.target;
     let location = forward.location.clone();
-    let proofs = proofs(&mut session, &recognized.paths, implementation).await?;
+    let proofs = proofs(&mut session, &recognized, implementation).await?;
     progress.advance(1);
     inspection.controllers = controllers(
         &mut session,
@@ -274,12 +274,15 @@ async fn subject(
 /// Executes every path, until one is proven.
 async fn proofs(
     session: &mut Session,
-    paths: &[UpgradePath],
+    recognized: &Recognized,
     implementation: Address,
 ) -> Result<Vec<(UpgradePath, Proof)>, InspectError> {
     let mut proofs = Vec::new();
-    for path in paths {
-        let proof = prove(session, path, implementation).await?;
+    for path in &recognized.paths {
+        let mut proof = prove(session, path, implementation).await?;
+        if !proof.proven && recognized.reinitializes {
+            proof = prove_with_stand_in(session, path, implementation).await?;
+        }
         let proven = proof.proven;
         proofs.push((path.clone(), proof));
         if proven {

@@ -38,11 +38,33 @@ pub(crate) async fn prove(
     path: &UpgradePath,
     current: Address,
 ) -> Result<Proof, InspectError> {
+    let code = session.code(current).await?.filter(|code| !code.is_empty());
+    let copy = code.map(|code| code::moved(&code, current, elsewhere(current)));
+    prove_by(session, path, current, copy).await
+}
+
+/// [`prove`] with an implementation that accepts every call in the place of a copy: for kinds whose
+/// upgrade runs an initializer that refuses what ran before.
+///
+/// # Errors
+/// When the node could not be asked.
+pub(crate) async fn prove_with_stand_in(
+    session: &mut Session,
+    path: &UpgradePath,
+    current: Address,
+) -> Result<Proof, InspectError> {
+    const STOP: u8 = 0;
+    prove_by(session, path, current, Some(vec![STOP])).await
+}
+
+async fn prove_by(
+    session: &mut Session,
+    path: &UpgradePath,
+    current: Address,
+    copy: Option<Vec<u8>>,
+) -> Result<Proof, InspectError> {
     let other = elsewhere(current);
     let implementation = session.code(current).await?.filter(|code| !code.is_empty());
-    let copy = implementation
-        .as_ref()
-        .map(|code| code::moved(code, current, other));
     let at = |address, code: &[u8]| CodeAt {
         address,
         code_hash: keccak256(code),

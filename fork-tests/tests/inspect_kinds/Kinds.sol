@@ -497,3 +497,67 @@ contract VaultProxy is OneSlot {
         _forward(vaultImplementation);
     }
 }
+
+/// What an Aave provider runs: each revision is initialized once, in rising order.
+contract Revision1 {
+    uint256 private lastRevision;
+
+    function getRevision() public pure virtual returns (uint256) {
+        return 1;
+    }
+
+    function initialize(address) external {
+        require(getRevision() > lastRevision, "already initialized");
+        lastRevision = getRevision();
+    }
+}
+
+contract Revision2 is Revision1 {
+    function getRevision() public pure override returns (uint256) {
+        return 2;
+    }
+}
+
+/// TrueUSD's proxy, as far as its documented slots and functions go: the original is in no package.
+contract TrueUsdProxy {
+    event Upgraded(address indexed implementation);
+
+    bytes32 private constant IMPLEMENTATION = 0x6e41e0fbe643dfdb6043698bf865aada82dc46b953f754a3468eaa272a362dc7;
+    bytes32 private constant OWNER = 0x6279e8199720cf3557ecd8b58d667c8edc486bd1cf3ad59ea9ebdfcae0d0dfac;
+
+    constructor() {
+        assembly {
+            sstore(OWNER, caller())
+        }
+    }
+
+    function proxyOwner() public view returns (address owner) {
+        assembly {
+            owner := sload(OWNER)
+        }
+    }
+
+    function upgradeTo(address implementation) external {
+        require(msg.sender == proxyOwner(), "only Proxy Owner");
+        address current;
+        assembly {
+            current := sload(IMPLEMENTATION)
+        }
+        require(current != implementation);
+        assembly {
+            sstore(IMPLEMENTATION, implementation)
+        }
+        emit Upgraded(implementation);
+    }
+
+    fallback() external payable {
+        assembly {
+            calldatacopy(0, 0, calldatasize())
+            let done := delegatecall(gas(), sload(IMPLEMENTATION), 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            switch done
+            case 0 { revert(0, returndatasize()) }
+            default { return(0, returndatasize()) }
+        }
+    }
+}

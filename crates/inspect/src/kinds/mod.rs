@@ -14,11 +14,13 @@ mod constant;
 mod diamond;
 mod eip7702;
 mod graph;
+mod immutable;
 mod keep;
 mod optimism;
 mod ossifiable;
 mod own;
 mod owned;
+mod owners;
 mod polygon;
 mod resolved;
 mod safe;
@@ -55,6 +57,9 @@ pub(crate) struct Recognized {
     pub(crate) shut: Option<String>,
     /// How it is upgraded when no call does it.
     pub(crate) without_call: Option<String>,
+    /// Whether each upgrade runs an initializer that accepts no implementation twice: only another one
+    /// shows that the way is open.
+    pub(crate) reinitializes: bool,
     /// The forwarding that ends at what it runs, when the first target is a proxy itself.
     pub(crate) runs: Option<Forward>,
     /// Signs that point at another kind or implementation.
@@ -74,6 +79,7 @@ impl Recognized {
             facets: Vec::new(),
             shut: None,
             without_call: None,
+            reinitializes: false,
             runs: None,
             conflicts: Vec::new(),
             notes: Vec::new(),
@@ -133,6 +139,10 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &clones::Clones,
     &eip7702::Eip7702,
     &zos::ZosAdmin,
+    &owners::ZOS_OWNED,
+    &owners::TRUEUSD,
+    &owners::EIP173,
+    &immutable::ImmutableAdmin,
     &transparent::Transparent,
     &optimism::Optimism,
     &chugsplash::L1ChugSplash,
