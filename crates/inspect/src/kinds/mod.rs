@@ -12,7 +12,9 @@ mod clones;
 mod compound;
 mod constant;
 mod diamond;
+mod eip1822;
 mod eip7702;
+mod erc7760;
 mod graph;
 mod immutable;
 mod keep;
@@ -25,6 +27,7 @@ mod polygon;
 mod resolved;
 mod safe;
 mod selectors;
+mod sequence;
 mod starkware;
 mod synthetix;
 mod transparent;
@@ -138,6 +141,9 @@ pub(crate) trait Kind: Sync {
 pub(crate) const KINDS: &[&dyn Kind] = &[
     &clones::Clones,
     &eip7702::Eip7702,
+    &erc7760::Erc7760,
+    &sequence::SequenceWallet,
+    &eip1822::Eip1822,
     &zos::ZosAdmin,
     &owners::ZOS_OWNED,
     &owners::TRUEUSD,

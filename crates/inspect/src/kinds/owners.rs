@@ -96,6 +96,7 @@ impl Kind for OwnedProxy {
             steps: Vec::new(),
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
+            steps_again: Vec::new(),
         };
         match in_slot {
             Ok(Some(owner)) => {
