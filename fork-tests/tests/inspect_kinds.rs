@@ -14,6 +14,8 @@ mod compound;
 mod diamonds;
 #[path = "inspect_kinds/erc1967.rs"]
 mod erc1967;
+#[path = "inspect_kinds/plain.rs"]
+mod plain;
 #[path = "inspect_kinds/protocols.rs"]
 mod protocols;
 #[path = "inspect_kinds/pruned.rs"]
@@ -24,6 +26,8 @@ mod rollups;
 mod safes;
 #[path = "inspect_kinds/selectors.rs"]
 mod selectors;
+#[path = "inspect_kinds/solady.rs"]
+mod solady;
 #[path = "inspect_kinds/world.rs"]
 mod world;
 

@@ -380,7 +380,7 @@ pub(crate) async fn obeyed(
     let recognized = kinds::recognize(session, &subject).await?;
     let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
     let implementation = forward.target;
-    let proofs = proofs(session, &recognized.paths, implementation).await?;
+    let proofs = proofs(session, &recognized, implementation).await?;
     Ok(match tried(&recognized, &proofs) {
         Some(path) => Obeyed::Path(Box::new(path.clone()), implementation),
         None if recognized.shut.is_some() => Obeyed::Immutable,

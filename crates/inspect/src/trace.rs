@@ -84,7 +84,7 @@ async fn layers(
         let code = session.code(code_of).await?.unwrap_or_default();
         let seen = before_account(reads, frame.to);
         let (location, question) = origin(proxy, frame, seen, asked, &code);
-        let fixed = asked.is_empty()
+        let fixed = asked.iter().all(|other| other.depth < frame.depth)
             && !seen.iter().any(|read| match read {
                 Read::Slot(whose, ..) => *whose == proxy,
                 Read::Guessed(_) => true,

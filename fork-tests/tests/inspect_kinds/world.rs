@@ -258,6 +258,11 @@ pub fn compiled(name: &str) -> Bytes {
 
 /// Creation code of every contract in these sources, compiled with solc 0.8.28.
 pub fn compile(files: &[(&str, &str)]) -> BTreeMap<String, Bytes> {
+    compile_in("node_modules", files)
+}
+
+/// [`compile`] with imports looked up in another of the tools' folders.
+pub fn compile_in(folder: &str, files: &[(&str, &str)]) -> BTreeMap<String, Bytes> {
     let sources: BTreeMap<_, _> = files
         .iter()
         .map(|(name, content)| (*name, json!({"content": content})))
@@ -272,7 +277,7 @@ pub fn compile(files: &[(&str, &str)]) -> BTreeMap<String, Bytes> {
     });
     let mut solc = Command::new(tools().join("solc/solc-0.8.28"));
     solc.arg("--standard-json")
-        .current_dir(tools().join("node_modules"));
+        .current_dir(tools().join(folder));
     let output = standard_json(&mut solc, &input);
     let ours = |(file, _): &(&str, _)| {
         let contracts = output["contracts"][*file].as_object();
