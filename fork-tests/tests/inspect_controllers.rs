@@ -2,6 +2,8 @@
 //! to be proven, what it takes, and what goes around a timelock.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
+#[path = "inspect_kinds/pruned.rs"]
+mod pruned;
 #[path = "inspect_kinds/world.rs"]
 mod world;
 
@@ -30,6 +32,13 @@ alloy_sol_types::sol! {
     function grantRole(bytes32 role, address account) external;
     function initialize(address first) external;
 
+    interface IKernel {
+        function initialize(address acl, address creator) external;
+        function acl() external view returns (address);
+        function setApp(bytes32 namespace, bytes32 appId, address app) external;
+        function createPermission(address entity, address app, bytes32 role, address manager) external;
+    }
+    interface IAgent { function initialize() external; }
     interface IRolesProxy { function initialize(address admin, address first, address second) external; }
     interface IGuarded { function initialize(address first, address guard) external; }
     interface IWarded { function rely(address who) external; function deny(address who) external; }
@@ -679,4 +688,95 @@ async fn former_implementations_are_found_in_the_slot_where_no_event_tells() {
         "{:?}",
         found.notes
     );
+}
+
+#[tokio::test]
+async fn a_node_without_logs_leaves_the_members_open_and_says_so() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let lock = timelock(&world, OZ5, 86_400, [vec![a[1]], vec![NOBODY]], NOBODY).await;
+    let (proxy, _) = owned_by(&world, lock).await;
+    let port = pruned::refusing(world.port, &["eth_getLogs"], vec![String::new()]);
+    let found = inspect(&world::node(port), proxy, None, &Silent)
+        .await
+        .unwrap();
+    let seen = &found.controllers[0].members[0];
+    assert!(
+        seen.proven && seen.delay_seconds == Some(86_400),
+        "{seen:#?}"
+    );
+    assert!(having(seen, "proposer").is_empty(), "{seen:#?}");
+    let takes = power(&found);
+    assert!(
+        !takes.complete && takes.fewest_signers.is_none(),
+        "{takes:#?}"
+    );
+    assert!(
+        takes
+            .unknown
+            .iter()
+            .any(|why| why.contains("the members of PROPOSER_ROLE are not known")),
+        "{takes:#?}"
+    );
+}
+
+#[tokio::test]
+async fn aragons_agent_acts_for_those_its_list_names() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let code = |name: &str| published("aragon", &format!("build/contracts/{name}.json"));
+    let base = world.deploy(&code("Kernel"), &params((true,))).await;
+    let list = world.deploy(&code("ACL"), &[]).await;
+    let kernel = world.deploy(&code("KernelProxy"), &params((base,))).await;
+    let start = IKernel::initializeCall {
+        acl: list,
+        creator: a[0],
+    };
+    world.act(a[0], kernel, &start.abi_encode().into()).await;
+    let question = serde_json::json!([{"to": kernel, "data": Bytes::from(IKernel::aclCall {}.abi_encode())}, "latest"]);
+    let acl: Bytes = world.node.call("eth_call", question).await.unwrap();
+    let acl = Address::from_slice(&acl[12..32]);
+    let agent_code = published("aragon-agent", "build/contracts/Agent.json");
+    let agent_base = world.deploy(&agent_code, &[]).await;
+    let id = keccak256("agent");
+    let permit = |entity, app, role: &str| IKernel::createPermissionCall {
+        entity,
+        app,
+        role: keccak256(role),
+        manager: a[1],
+    };
+    let manage = permit(a[0], kernel, "APP_MANAGER_ROLE");
+    world.act(a[0], acl, &manage.abi_encode().into()).await;
+    let install = IKernel::setAppCall {
+        namespace: keccak256("base"),
+        appId: id,
+        app: agent_base,
+    };
+    world.act(a[0], kernel, &install.abi_encode().into()).await;
+    let agent = world
+        .deploy(
+            &code("AppProxyUpgradeable"),
+            &params((
+                kernel,
+                id,
+                Bytes::from(IAgent::initializeCall {}.abi_encode()),
+            )),
+        )
+        .await;
+    let execute = permit(a[2], agent, "EXECUTE_ROLE");
+    world.act(a[0], acl, &execute.abi_encode().into()).await;
+    let (proxy, _) = owned_by(&world, agent).await;
+    let found = look(&world, proxy).await;
+    let seen = &found.controllers[0].members[0];
+    assert_eq!(seen.kind, "aragon-agent", "{seen:#?}");
+    let executor = only(seen, "EXECUTE_ROLE");
+    assert!(executor.proven && executor.address == a[2], "{seen:#?}");
+    let manager = only(seen, "permission manager (EXECUTE_ROLE)");
+    assert!(manager.proven && manager.address == a[1], "{seen:#?}");
+    // Whoever sets the kernel's apps gives the Agent other code.
+    let upgrader = seen
+        .members
+        .iter()
+        .find(|m| m.role.as_deref().is_some_and(|r| r.starts_with("upgrades")));
+    assert_eq!(upgrader.unwrap().kind, "aragon-kernel", "{seen:#?}");
 }
