@@ -1,6 +1,7 @@
 //! The order of questions: does it forward, of which kind is it, who can upgrade it, does it come back.
 
 use crate::{
+    candidate::{Candidate, rehearse},
     code::delegation,
     controllers::{controllers, power},
     error::{InspectError, key},
@@ -39,6 +40,30 @@ pub async fn inspect(
     told(node, proxy, moment, progress).await
 }
 
+/// [`inspect`], and the upgrade to `candidate`, the way back and the upgrade again, executed one after the
+/// other in one state.
+///
+/// # Errors
+/// As [`inspect`].
+pub async fn inspect_candidate(
+    node: &Node,
+    proxy: Address,
+    block: Option<u64>,
+    candidate: &Candidate,
+    progress: &dyn Progress,
+) -> Result<Inspection, InspectError> {
+    progress.start("inspecting the proxy", None);
+    let looked = async {
+        let mut session = Session::open(node, proxy, Moment::After(block)).await?;
+        let mut inspection = report(&mut session, proxy, progress).await?;
+        inspection.candidate = Some(rehearse(&mut session, &inspection, candidate).await?);
+        Ok(inspection)
+    };
+    let inspection = looked.await;
+    progress.finish();
+    inspection
+}
+
 /// [`inspect`] before the first transaction of `block`: on the state of its parent, whose own header
 /// is not needed. This is what a recording that begins with `block` starts from.
 ///
@@ -60,18 +85,20 @@ async fn told(
     progress: &dyn Progress,
 ) -> Result<Inspection, InspectError> {
     progress.start("inspecting the proxy", None);
-    let report = report(node, proxy, moment, progress).await;
+    let looked = async {
+        let mut session = Session::open(node, proxy, moment).await?;
+        report(&mut session, proxy, progress).await
+    };
+    let report = looked.await;
     progress.finish();
     report
 }
 
 async fn report(
-    node: &Node,
+    session: &mut Session,
     proxy: Address,
-    moment: Moment,
     progress: &dyn Progress,
 ) -> Result<Inspection, InspectError> {
-    let mut session = Session::open(node, proxy, moment).await?;
     let mut inspection = Inspection {
         address: proxy,
         chain_id: session.chain_id,
@@ -82,9 +109,10 @@ async fn report(
         power: None,
         rollback: None,
         history: Vec::new(),
+        candidate: None,
         notes: Vec::new(),
     };
-    let subject = match subject(&mut session, proxy).await? {
+    let subject = match subject(session, proxy).await? {
         Ok(subject) => subject,
         Err(why) => {
             inspection.notes.push(why);
@@ -92,15 +120,15 @@ async fn report(
         }
     };
     progress.advance(1);
-    let recognized = kinds::recognize(&mut session, &subject).await?;
+    let recognized = kinds::recognize(session, &subject).await?;
     progress.advance(1);
     let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
     let implementation = forward.target;
     let location = forward.location.clone();
-    let proofs = proofs(&mut session, &recognized, implementation).await?;
+    let proofs = proofs(session, &recognized, implementation).await?;
     progress.advance(1);
     inspection.controllers = controllers(
-        &mut session,
+        session,
         proxy,
         implementation,
         tried(&recognized, &proofs),
@@ -111,7 +139,7 @@ async fn report(
     let (past, how) = match (&recognized.shut, &location) {
         // What stands in the code was always that.
         (Some(_), Location::Code) => (Vec::new(), None),
-        _ => history(&mut session, &asked).await,
+        _ => history(session, &asked).await,
     };
     inspection.history = past;
     inspection.notes.extend(how);
@@ -177,7 +205,7 @@ pub fn upgrade_requests(path: &UpgradePath, current: &CodeAt) -> Vec<Request> {
 }
 
 /// What is looked at, or why it is no proxy.
-async fn subject(
+pub(crate) async fn subject(
     session: &mut Session,
     proxy: Address,
 ) -> Result<Result<Subject, String>, InspectError> {

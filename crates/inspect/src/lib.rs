@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod authority;
+mod candidate;
 mod code;
 mod controllers;
 mod error;
@@ -18,6 +19,7 @@ mod session;
 mod trace;
 mod watch;
 
+pub use candidate::{Candidate, CandidateCode};
 pub use code::has_delegatecall;
 pub use error::InspectError;
-pub use inspect::{inspect, inspect_before, upgrade_requests};
+pub use inspect::{inspect, inspect_before, inspect_candidate, upgrade_requests};

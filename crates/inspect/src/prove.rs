@@ -157,14 +157,14 @@ async fn prove_by(
 
 /// Upgrades one after the other. After a path of described steps the proxy is asked whom it forwards
 /// to: not every kind keeps that in one slot.
-struct Round {
-    script: Script,
+pub(crate) struct Round {
+    pub(crate) script: Script,
     /// For each upgrade its last step, the question.
     ends: Vec<usize>,
 }
 
 impl Round {
-    fn of(path: &UpgradePath, upgrades: &[&[StepCall]]) -> Self {
+    pub(crate) fn of(path: &UpgradePath, upgrades: &[&[StepCall]]) -> Self {
         let mut round = Self {
             script: Script::default(),
             ends: Vec::new(),

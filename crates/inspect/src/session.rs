@@ -95,6 +95,8 @@ pub(crate) struct Session {
     proxy: Address,
     environment: Environment,
     state: LazyState,
+    /// Changes that nobody made yet and that every question takes for made.
+    supposed: StateDiff,
     refused: BTreeMap<Missing, ChainError>,
 }
 
@@ -133,6 +135,7 @@ impl Session {
             proxy,
             environment,
             state,
+            supposed: StateDiff::new(),
             refused: BTreeMap::new(),
         })
     }
@@ -210,6 +213,20 @@ impl Session {
             .await
     }
 
+    /// From now on every question is asked as if `changes` had been made and `seconds` had passed.
+    pub(crate) fn suppose(&mut self, changes: &StateDiff, seconds: u64) {
+        merge_diff(&mut self.supposed, changes);
+        let later = self.environment.timestamp.saturating_add(seconds);
+        self.environment.timestamp = later;
+    }
+
+    fn view(&self) -> Overlay<'_> {
+        Overlay {
+            base: &self.state.known,
+            diff: &self.supposed,
+        }
+    }
+
     /// The code of an account; `None` when the node refuses it.
     pub(crate) async fn code(&mut self, address: Address) -> Result<Option<Bytes>, InspectError> {
         let read = |state: &dyn State| state.account(address).and_then(|a| state.code(a.code_hash));
@@ -231,7 +248,7 @@ impl Session {
     ) -> Result<Option<T>, InspectError> {
         let mut last = None;
         for _ in 0..4 {
-            match read(&self.state.known) {
+            match read(&self.view()) {
                 Ok(value) => return Ok(Some(value)),
                 Err(missing) if self.refused.contains_key(&missing) => return Ok(None),
                 Err(missing) => {
@@ -335,8 +352,9 @@ impl Session {
         script: &Script,
         refused: &BTreeSet<Missing>,
     ) -> Result<Played, BTreeSet<Missing>> {
+        let supposed = self.view();
         let watched = Watched::new(
-            &self.state.known,
+            &supposed,
             refused,
             &script.planted,
             self.environment.beneficiary,

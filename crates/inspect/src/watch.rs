@@ -2,7 +2,7 @@
 //! met something the node refuses.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use cutover_types::{Account, MemoryState, Missing, State};
+use cutover_types::{Account, Missing, State};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
@@ -21,7 +21,7 @@ pub(crate) enum Read {
 
 /// State that takes what the node refuses as empty and says so.
 pub(crate) struct Watched<'a> {
-    known: &'a MemoryState,
+    known: &'a dyn State,
     refused: &'a BTreeSet<Missing>,
     planted: &'a BTreeMap<Address, Bytes>,
     quiet: Address,
@@ -32,7 +32,7 @@ impl<'a> Watched<'a> {
     /// `planted` contracts stand where nobody put them; a refused account of `quiet` (the block's
     /// beneficiary, which every execution loads) changes nothing and is not worth a word.
     pub(crate) fn new(
-        known: &'a MemoryState,
+        known: &'a dyn State,
         refused: &'a BTreeSet<Missing>,
         planted: &'a BTreeMap<Address, Bytes>,
         quiet: Address,
@@ -116,6 +116,7 @@ impl State for Watched<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cutover_types::MemoryState;
 
     const A: Address = Address::repeat_byte(0xaa);
 

@@ -122,6 +122,7 @@ impl World {
                 why: None,
             }),
             history: vec![],
+            candidate: None,
             notes: vec![],
         };
         let checked = |address| CheckedCode {

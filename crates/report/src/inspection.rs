@@ -19,6 +19,9 @@ impl Report for Inspection {
             let line = Line::default().code(hex::address(self.address));
             document.verdict(Tone::Plain, line.text(" is not a proxy"));
             document.paragraph(place);
+            if let Some(candidate) = &self.candidate {
+                crate::candidate::show(candidate, &mut document);
+            }
             document.section("Notes", words(&self.notes));
             return document;
         };
@@ -49,6 +52,9 @@ impl Report for Inspection {
         if let Some(rollback) = &self.rollback {
             document.heading("The way back");
             document.paragraph(back(rollback));
+        }
+        if let Some(candidate) = &self.candidate {
+            crate::candidate::show(candidate, &mut document);
         }
         if !self.history.is_empty() {
             document.heading("History");

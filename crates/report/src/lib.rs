@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod brief;
+mod candidate;
 mod check;
 #[cfg(test)]
 mod check_tests;

@@ -220,6 +220,7 @@ mod tests {
             }),
             rollback: None,
             history: Vec::new(),
+            candidate: None,
             notes: Vec::new(),
         }
     }

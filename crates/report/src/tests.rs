@@ -114,6 +114,7 @@ fn inspection() -> Inspection {
             transaction: Some(B256::repeat_byte(5)),
             found: HistorySource::Event,
         }],
+        candidate: None,
         notes: vec!["the Safe's guard was not looked at".into()],
     }
 }

@@ -1,7 +1,9 @@
 //! What `inspect` finds: the kind, how to upgrade it, who can, and the way back.
 
+mod candidate;
 mod control;
 
+pub use candidate::{CandidateFacts, LeftSlot, RoundTrip, SentCall};
 pub use control::{Controller, Power, PowerPath, Presses};
 
 use crate::{
@@ -429,6 +431,9 @@ pub struct Inspection {
     pub rollback: Option<RollbackFacts>,
     /// Former implementations, newest last.
     pub history: Vec<HistoryEntry>,
+    /// Forward, back and forward again with the candidate that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateFacts>,
     /// Why it is no proxy, what could not be looked at, and what was assumed.
     #[serde(default)]
     pub notes: Vec<String>,

@@ -3,19 +3,29 @@
 mod output;
 
 use crate::{
+    commands::{code, deploy},
     context::{Context, chain_stop},
-    exit::{Exit, chain, inconclusive},
+    exit::{Exit, chain, inconclusive, usage},
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, Bytes};
 use clap::Args;
-use cutover_inspect::InspectError;
-use cutover_types::file::Inputs;
+use cutover_artifacts::Need;
+use cutover_inspect::{Candidate, CandidateCode, InspectError};
+use cutover_types::{
+    file::{Input, Inputs},
+    inspection::RoundTrip,
+};
+use std::path::PathBuf;
 
 /// Show a proxy: its kind, its implementation, how it is upgraded and by whom, and the way back
 ///
 /// Nothing is sent. The upgrade and the rollback are executed on local state to prove them.
 /// "Not a proxy" and "could not tell" are different answers: the first exits 0, the second 14.
+/// With --candidate the upgrade to it, the way back and the upgrade again are executed one after the
+/// other in one state: exits 0 when the way back is open (it may be lossy: the report says what stays),
+/// 12 when the upgrade or a way after it is refused, 14 when it cannot tell.
 #[derive(Debug, Args)]
+#[command(after_long_help = code::HELP)]
 pub(crate) struct Inspect {
     /// Address of the proxy; `proxy` in cutover.toml when not given
     #[arg(value_parser = cutover_types::address::parse)]
@@ -23,6 +33,21 @@ pub(crate) struct Inspect {
     /// Block to look at; the latest when not given
     #[arg(long, value_name = "NUMBER")]
     block: Option<u64>,
+    /// What is meant to be installed: go forward, back and forward again with it
+    #[arg(long, value_name = "REF")]
+    candidate: Option<String>,
+    /// Calldata the upgrade to the candidate runs on the proxy
+    #[arg(long, value_name = "HEX", default_value = "0x", requires = "candidate")]
+    initializer: Bytes,
+    /// ABI-encoded constructor arguments of the candidate
+    #[arg(long, value_name = "HEX", default_value = "0x", requires = "candidate")]
+    constructor_args: Bytes,
+    /// The project the candidate is compiled in
+    #[arg(long, value_name = "DIR", requires = "candidate")]
+    root: Option<PathBuf>,
+    /// The compiler for the candidate
+    #[arg(long, value_name = "PATH", requires = "candidate")]
+    solc: Option<PathBuf>,
     #[command(flatten)]
     output: output::OutputArguments,
 }
@@ -32,14 +57,84 @@ impl Inspect {
         self.output.refuse_nonsense(context)?;
         let proxy = context.proxy(self.proxy)?;
         let node = context.node().await?;
-        let inspection = cutover_inspect::inspect(&node, proxy, self.block, &context.progress())
-            .await
-            .map_err(stop)?;
-        let staged = self.output.stage(context, &inspection)?;
-        context.run.write(&inspection, &Inputs::new())?;
+        let progress = context.progress();
+        let (inspection, inputs) = match &self.candidate {
+            None => {
+                let found = cutover_inspect::inspect(&node, proxy, self.block, &progress).await;
+                (found, Inputs::new())
+            }
+            Some(reference) => {
+                let (candidate, input) = self.candidate(context, reference).await?;
+                let found = cutover_inspect::inspect_candidate(
+                    &node, proxy, self.block, &candidate, &progress,
+                )
+                .await;
+                (found, Inputs::from([("candidate".to_owned(), input)]))
+            }
+        };
+        let inspection = inspection.map_err(stop)?;
+        let staged = self.output.stage(context, &inspection, &inputs)?;
+        context.run.write(&inspection, &inputs)?;
         staged.show(context)?;
-        Ok(Exit::Ok)
+        let verdict = inspection.candidate.map(|candidate| candidate.verdict);
+        Ok(match verdict {
+            None | Some(RoundTrip::Yes | RoundTrip::Lossy) => Exit::Ok,
+            Some(RoundTrip::No) => Exit::PreflightRefused,
+            Some(RoundTrip::Unknown) => Exit::Inconclusive,
+        })
     }
+
+    async fn candidate(
+        &self,
+        context: &Context,
+        reference: &str,
+    ) -> eyre::Result<(Candidate, Input)> {
+        let root = context.root(self.root.as_deref());
+        let need = Need {
+            ast: false,
+            ..Need::ALL
+        };
+        let solc = self.solc.clone();
+        let loaded = code::load_at(context, reference, root, solc, need, self.block).await?;
+        let input = code::as_input(&loaded)?;
+        let (address, code) = if let Ok(address) = cutover_types::address::parse(reference) {
+            (address, CandidateCode::Deployed)
+        } else if loaded.creation.is_some() {
+            let init_code = deploy::init_code(&loaded, &self.constructor_args)?;
+            let address = deploy::create2_address(B256::ZERO, &init_code);
+            (address, CandidateCode::Creation(init_code.into()))
+        } else {
+            let runtime = loaded.runtime.filter(|runtime| !runtime.is_empty());
+            let runtime = runtime.ok_or_else(|| {
+                usage(
+                    format!("{reference} has no code"),
+                    "an interface or abstract contract cannot be a candidate",
+                )
+            })?;
+            if !loaded.immutables.is_empty() || !loaded.unlinked.is_empty() {
+                return Err(inconclusive(
+                    format!(
+                        "{reference} has runtime code whose immutables or libraries are not filled in"
+                    ),
+                    "give a source or an artifact with creation code, or the address it is deployed at",
+                ));
+            }
+            (runtime_address(&runtime), CandidateCode::Runtime(runtime))
+        };
+        let candidate = Candidate {
+            reference: reference.to_owned(),
+            address,
+            code,
+            initializer: self.initializer.clone(),
+            layout: loaded.layout,
+        };
+        Ok((candidate, input))
+    }
+}
+
+/// Where runtime code is put that is nowhere yet.
+fn runtime_address(runtime: &Bytes) -> Address {
+    cutover_replay::GreenCode::Runtime(runtime.clone()).default_address()
 }
 
 /// What an inspection that failed means for the command.

@@ -85,25 +85,35 @@ impl OutputArguments {
     }
 
     /// Makes everything ready: nothing is in its place yet, and nothing is printed.
-    pub(super) fn stage(&self, context: &Context, inspection: &Inspection) -> eyre::Result<Staged> {
+    pub(super) fn stage(
+        &self,
+        context: &Context,
+        inspection: &Inspection,
+        inputs: &Inputs,
+    ) -> eyre::Result<Staged> {
         let form = match self.format {
             Some(form) => form,
             None if context.output.json => Form::Json,
             None => Form::Text,
         };
-        let mut staged = Staged::printing(shown(inspection, form, &context.style())?);
+        let mut staged = Staged::printing(shown(inspection, inputs, form, &context.style())?);
         for target in &self.output {
-            let text = shown(inspection, target.form, &Style::default())?;
+            let text = shown(inspection, inputs, target.form, &Style::default())?;
             staged.add(&target.path, &text)?;
         }
         Ok(staged)
     }
 }
 
-fn shown(inspection: &Inspection, form: Form, style: &Style) -> eyre::Result<String> {
+fn shown(
+    inspection: &Inspection,
+    inputs: &Inputs,
+    form: Form,
+    style: &Style,
+) -> eyre::Result<String> {
     Ok(match form {
         Form::Text => cutover_report::inspection(inspection, style),
-        Form::Json => output::json("inspect", &Inputs::new(), inspection)?,
+        Form::Json => output::json("inspect", inputs, inspection)?,
         Form::Mermaid => cutover_report::mermaid(inspection),
         Form::Svg => cutover_report::controllers_svg(inspection),
         Form::Markdown => inspection.document().markdown(),
