@@ -1,9 +1,13 @@
 //! Where the parts of a build info are in its file.
 
 use crate::{
-    ArtifactError, output,
+    ArtifactError, Cache,
+    cache::Key,
+    output,
     skim::{Flaw, Skim, Span},
+    stamp::Stamp,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -19,6 +23,9 @@ const MAX_NAMES: usize = 1 << 18;
 /// No unit's tree and no contract's output is this large.
 const MAX_VALUE: u64 = 128 << 20;
 
+/// Reading through a smaller file is as quick as asking the cache.
+const MIN_KEPT: u64 = 2 << 20;
+
 /// Where the parts of a build info are.
 #[derive(Debug)]
 pub(crate) struct BuildIndex {
@@ -32,13 +39,11 @@ pub(crate) struct BuildIndex {
 struct Indexed {
     path: PathBuf,
     file: Mutex<fs::File>,
-    state: State,
+    stamp: Option<Stamp>,
     parts: Parts,
 }
 
-type State = (u64, Option<SystemTime>);
-
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Parts {
     names: usize,
     compiled: Output,
@@ -51,7 +56,7 @@ struct Parts {
 }
 
 /// A compiler's output.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Output {
     /// By unit and name; `None` when there is no such part.
     pub(crate) contracts: Option<BTreeMap<String, BTreeMap<String, Span>>>,
@@ -62,12 +67,12 @@ pub(crate) struct Output {
 impl BuildIndex {
     /// Reads through a build info, or a bare compiler output, once. `None` when it holds no
     /// compiler output.
-    pub(crate) fn read(path: &Path) -> Result<Option<Self>, ArtifactError> {
-        let mut output = Indexed::read(path)?;
+    pub(crate) fn read(path: &Path, cache: &Cache) -> Result<Option<Self>, ArtifactError> {
+        let mut output = Indexed::read(path, cache)?;
         if output.parts.output().contracts.is_none()
             && let Some(beside) = renamed(path, ".json", ".output.json")
         {
-            output = Indexed::read(&beside)?;
+            output = Indexed::read(&beside, cache)?;
         }
         if output.parts.output().contracts.is_none() {
             return Ok(None);
@@ -76,7 +81,7 @@ impl BuildIndex {
         if output.parts.texts.is_empty()
             && let Some(beside) = renamed(&output.path, ".output.json", ".json")
         {
-            input = Some(Indexed::read(&beside)?);
+            input = Some(Indexed::read(&beside, cache)?);
         }
         Ok(Some(Self { output, input }))
     }
@@ -89,9 +94,11 @@ impl BuildIndex {
     /// Whether the files are as they were when they were read.
     pub(crate) fn is_current(&self) -> bool {
         let files = std::iter::once(&self.output).chain(&self.input);
-        files
-            .into_iter()
-            .all(|one| fs::metadata(&one.path).is_ok_and(|now| state(&now) == one.state))
+        files.into_iter().all(|one| {
+            let now = fs::metadata(&one.path).ok();
+            let now = now.and_then(|now| Stamp::of(&one.path, &now));
+            now.is_some() && now == one.stamp
+        })
     }
 
     /// The compiler's output.
@@ -142,7 +149,7 @@ impl BuildIndex {
 }
 
 impl Indexed {
-    fn read(path: &Path) -> Result<Self, ArtifactError> {
+    fn read(path: &Path, cache: &Cache) -> Result<Self, ArtifactError> {
         let failed = |source| ArtifactError::Read {
             path: path.to_owned(),
             source,
@@ -152,7 +159,21 @@ impl Indexed {
         if !metadata.is_file() {
             return Err(malformed(path, "it is no regular file"));
         }
-        let state = state(&metadata);
+        let stamp = Stamp::of(path, &metadata);
+        let indexed = |file, parts| Self {
+            path: path.to_owned(),
+            file: Mutex::new(file),
+            stamp: stamp.clone(),
+            parts,
+        };
+        let worth = cache.is_on() && metadata.len() >= MIN_KEPT;
+        let key = stamp.as_ref().filter(|_| worth);
+        let key = key.map(|stamp| Key::of(&[b"build info", stamp.text().as_bytes()]));
+        let kept = key.and_then(|key| serde_json::from_slice(&cache.get(key)?).ok());
+        if let Some(parts) = kept {
+            return Ok(indexed(file, parts));
+        }
+        let begun = SystemTime::now();
         let mut parts = Parts::default();
         let mut skim = Skim::new(&mut file);
         let read = skim.object(|skim, name| parts.top(skim, name));
@@ -161,12 +182,17 @@ impl Indexed {
                 Flaw::Read(source) => failed(source),
                 Flaw::Malformed(detail) => malformed(path, &detail),
             })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file: Mutex::new(file),
-            state,
-            parts,
-        })
+        let settled = stamp.as_ref().is_some_and(|stamp| stamp.is_settled(begun));
+        let unchanged = || {
+            file.metadata()
+                .is_ok_and(|now| Stamp::of(path, &now) == stamp)
+        };
+        if let (Some(key), true) = (key.filter(|_| settled), unchanged())
+            && let Ok(bytes) = serde_json::to_vec(&parts)
+        {
+            cache.put(key, &bytes);
+        }
+        Ok(indexed(file, parts))
     }
 
     fn bytes(&self, span: &Span) -> Result<Vec<u8>, ArtifactError> {
@@ -288,10 +314,6 @@ fn renamed(path: &Path, from: &str, to: &str) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let other = path.with_file_name(format!("{}{to}", name.strip_suffix(from)?));
     (other != path && other.is_file()).then_some(other)
-}
-
-fn state(metadata: &fs::Metadata) -> State {
-    (metadata.len(), metadata.modified().ok())
 }
 
 fn malformed(path: &Path, detail: &str) -> ArtifactError {

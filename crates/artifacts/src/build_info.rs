@@ -3,7 +3,9 @@
 //! One pass keeps where every unit and contract is; only what belongs to the contract asked for,
 //! and to what its unit imports, is parsed.
 
-use crate::{ArtifactError, Code, LoadOptions, build_index::BuildIndex, given::pick, output};
+use crate::{
+    ArtifactError, Cache, Code, LoadOptions, build_index::BuildIndex, given::pick, output,
+};
 use cutover_types::{
     source::{SourceUnit, Sources, Tree},
     text::terminal,
@@ -41,8 +43,9 @@ impl BuildInfos {
         path: &Path,
         contract: Option<&str>,
         options: &LoadOptions,
+        cache: &Cache,
     ) -> Result<Option<Code>, ArtifactError> {
-        let Some(info) = self.open(path)? else {
+        let Some(info) = self.open(path, cache)? else {
             return Ok(None);
         };
         let (unit, name) = info.choose(contract)?;
@@ -58,14 +61,14 @@ impl BuildInfos {
         Ok(Some(code))
     }
 
-    fn open(&self, path: &Path) -> Result<Option<Arc<BuildInfo>>, ArtifactError> {
+    fn open(&self, path: &Path, cache: &Cache) -> Result<Option<Arc<BuildInfo>>, ArtifactError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = open.get(path)
             && known.index.is_current()
         {
             return Ok(Some(Arc::clone(known)));
         }
-        let Some(index) = BuildIndex::read(path)? else {
+        let Some(index) = BuildIndex::read(path, cache)? else {
             return Ok(None);
         };
         let info = Arc::new(BuildInfo {

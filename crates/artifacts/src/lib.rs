@@ -30,6 +30,7 @@ mod settings;
 mod shelf;
 mod skim;
 mod solc;
+mod stamp;
 mod uses;
 mod vyper;
 mod words;

@@ -2,7 +2,7 @@
 
 use crate::{Cache, build_info::BuildInfos};
 
-/// What loads share: build infos read so far, and compilers' answers of earlier runs.
+/// What loads share: build infos read so far, and what earlier runs kept.
 #[derive(Debug, Default)]
 pub struct Shelf {
     pub(crate) build_infos: BuildInfos,

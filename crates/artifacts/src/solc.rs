@@ -1,6 +1,6 @@
 //! Finding a compiler that fits, without ever fetching one.
 
-use crate::{ArtifactError, Cache, cache::Key, project::bounded};
+use crate::{ArtifactError, Cache, cache::Key, project::bounded, stamp::Stamp};
 use cutover_types::text::terminal;
 use foundry_compilers::{resolver::parse::SolData, solc::Solc};
 use semver::{Version, VersionReq};
@@ -184,20 +184,9 @@ fn is_program(path: &Path) -> bool {
 /// Longer scripts are known by their beginning and their time.
 const MAX_SCRIPT: usize = 16 << 10;
 
-/// A file's name and what its file system says of it.
 fn stamp(path: &Path) -> Option<String> {
-    let metadata = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let unique = {
-        use std::os::unix::fs::MetadataExt;
-        // Package managers set the time of modification back; this one nobody sets.
-        let changed = (metadata.ctime(), metadata.ctime_nsec());
-        (metadata.dev(), metadata.ino(), changed)
-    };
-    #[cfg(not(unix))]
-    let unique = ();
-    let (size, modified) = (metadata.len(), metadata.modified().ok()?);
-    Some(format!("{path:?} {size} {modified:?} {unique:?}"))
+    let stamp = Stamp::of(path, &fs::metadata(path).ok()?)?;
+    Some(stamp.text().to_owned())
 }
 
 /// A pragma as alternatives. `None` when solc itself has to judge it.

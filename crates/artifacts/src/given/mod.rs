@@ -63,7 +63,7 @@ impl File<'_> {
         match self
             .shelf
             .build_infos
-            .load(self.path, self.wanted, self.options)
+            .load(self.path, self.wanted, self.options, &self.shelf.cache)
         {
             Ok(Some(code)) => return build_info::completed(self, code),
             Ok(None) => {}
