@@ -95,9 +95,6 @@ async fn implementations_are_right_or_the_missing_state_is_named() {
         let number = block["number"].as_u64().unwrap();
         for proxy in block["proxies"].as_array().unwrap() {
             let indexed = proxy["kind"].as_str().unwrap();
-            if !["erc1967", "zos-slot", "beacon"].contains(&indexed) {
-                continue;
-            }
             let account: Address = proxy["address"].as_str().unwrap().parse().unwrap();
             let expected: Address = proxy["implementation"].as_str().unwrap().parse().unwrap();
             match inspect(&mainnet.node, account, Some(number), &Silent).await {

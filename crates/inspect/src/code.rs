@@ -60,6 +60,14 @@ pub(crate) fn has_selector(code: &[u8], selector: [u8; 4]) -> bool {
     })
 }
 
+/// Constants of four bytes: what the code may compare calldata's first four with.
+pub(crate) fn selectors(code: &[u8]) -> BTreeSet<[u8; 4]> {
+    constants(code)
+        .filter_map(|data| data.try_into().ok())
+        .filter(|selector| *selector != [0xff; 4])
+        .collect()
+}
+
 /// Whether the code holds this word.
 pub(crate) fn has_word(code: &[u8], word: B256) -> bool {
     constants(code).any(|data| data == word.as_slice())

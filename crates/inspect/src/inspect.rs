@@ -10,7 +10,7 @@ use crate::{
     prove::{Proof, prove, prove_with_stand_in},
     routes::routes,
     session::{Moment, Session, request},
-    trace::{Forward, forward},
+    trace::{Forward, forward, forward_some},
 };
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use cutover_chain::Node;
@@ -290,6 +290,14 @@ pub(crate) async fn subject(
                 routes: None,
             }));
         }
+    }
+    if let Some(forward) = forward_some(session, proxy, &code).await? {
+        return Ok(Ok(Subject {
+            proxy,
+            code,
+            forward,
+            routes: None,
+        }));
     }
     let beacon = session.slot(proxy, BEACON_SLOT).await?.unwrap_or_default();
     Ok(Err(if beacon.is_zero() {

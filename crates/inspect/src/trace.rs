@@ -3,7 +3,7 @@
 use crate::{
     code,
     error::InspectError,
-    session::{Played, Session, stranger},
+    session::{Played, Script, Session, request, stranger},
     watch::Read,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -12,6 +12,9 @@ use cutover_types::{
     abi::{IMPLEMENTATION_SLOT, ZOS_IMPLEMENTATION_SLOT},
     inspection::Location,
 };
+
+/// A contract's own functions that are tried at most.
+const FUNCTIONS: usize = 64;
 
 /// A proxy's forwarding.
 #[derive(Clone, Debug)]
@@ -146,6 +149,71 @@ fn before_account(reads: &[Read], target: Address) -> &[Read] {
         .position(|read| *read == Read::Account(target))
         .unwrap_or(reads.len());
     &reads[..loaded]
+}
+
+/// Where `proxy` delegates some of its own functions to, when it forwards nothing it does not know: the
+/// target of most of them.
+///
+/// # Errors
+/// When it forwards none that could be executed, and the node refuses what others read first.
+pub(crate) async fn forward_some(
+    session: &mut Session,
+    proxy: Address,
+    code: &[u8],
+) -> Result<Option<Forward>, InspectError> {
+    if !code::has_delegatecall(code) {
+        return Ok(None);
+    }
+    let calls: Vec<Bytes> = code::selectors(code)
+        .into_iter()
+        .take(FUNCTIONS)
+        .map(|selector| {
+            // Ones are valid for most types.
+            let one = U256::from(1).to_be_bytes::<32>();
+            [selector.as_slice(), &one, &one, &one, &one]
+                .concat()
+                .into()
+        })
+        .collect();
+    let scripts: Vec<_> = calls
+        .iter()
+        .map(|data| Script {
+            steps: vec![request(stranger(), proxy, data.clone())],
+            ..Script::default()
+        })
+        .collect();
+    let played = session.play_all(&scripts).await?;
+    let mut found: Vec<(Address, usize, usize)> = Vec::new();
+    let mut unread = None;
+    for (index, (played, data)) in played.iter().zip(&calls).enumerate() {
+        let outcome = played.outcomes.first();
+        let frame = outcome.and_then(|outcome| forwarding(&outcome.calls, proxy, data));
+        let frame = frame.filter(|(_, frame)| frame.kind == CallKind::DelegateCall);
+        match frame {
+            Some((_, frame)) if undecided(played, Some(frame.to)).is_none() => {
+                match found.iter_mut().find(|(target, ..)| *target == frame.to) {
+                    Some((_, _, times)) => *times += 1,
+                    None => found.push((frame.to, index, 1)),
+                }
+            }
+            _ => unread = unread.or(undecided(played, None)),
+        }
+    }
+    let Some((_, index, _)) = found.into_iter().max_by_key(|(_, _, times)| *times) else {
+        return match unread {
+            Some(missing) => Err(session.cannot_tell(missing)),
+            None => Ok(None),
+        };
+    };
+    let frames = played[index].outcomes[0].calls.clone();
+    let Some((at, _)) = forwarding(&frames, proxy, &calls[index]) else {
+        return Ok(None);
+    };
+    let forward = layers(session, proxy, &frames, at, &played[index].reads).await?;
+    Ok(forward.map(|forward| Forward {
+        kind: None,
+        ..forward
+    }))
 }
 
 /// The call at depth 1 that carries the calldata on; delegate calls before others.
