@@ -139,6 +139,8 @@ async fn report(
     let (past, how) = match (&recognized.shut, &location) {
         // What stands in the code was always that.
         (Some(_), Location::Code) => (Vec::new(), None),
+        // A recording asks for the way to upgrade; the past costs hundreds of reads.
+        _ if !session.wants_past => (Vec::new(), None),
         _ => history(session, &asked).await,
     };
     inspection.history = past;

@@ -92,6 +92,8 @@ pub(crate) struct Session {
     node: Node,
     pub(crate) chain_id: u64,
     pub(crate) block: BlockId,
+    /// Whether former implementations are asked for.
+    pub(crate) wants_past: bool,
     proxy: Address,
     environment: Environment,
     state: LazyState,
@@ -132,6 +134,7 @@ impl Session {
             node: node.clone(),
             chain_id,
             block,
+            wants_past: matches!(moment, Moment::After(_)),
             proxy,
             environment,
             state,
