@@ -26,6 +26,16 @@ pub(crate) fn json<T: Serialize>(
     Ok(json::to_text(&Document::new(command, inputs, content))?)
 }
 
+/// The same on one line, for results that are many.
+pub(crate) fn json_line<T: Serialize>(
+    command: &str,
+    inputs: &Inputs,
+    content: &T,
+) -> eyre::Result<String> {
+    let document = json::canonical(&Document::new(command, inputs, content))?;
+    Ok(format!("{document}\n"))
+}
+
 /// How results and messages are shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -81,14 +91,19 @@ impl Output {
 
     /// Prints text as it is.
     pub(crate) fn print(&self, shown: &str) -> eyre::Result<()> {
+        self.stream(shown).map(drop)
+    }
+
+    /// Prints text as it is; `false` when nobody reads any more.
+    pub(crate) fn stream(&self, shown: &str) -> eyre::Result<bool> {
         let mut stdout = io::stdout().lock();
         match stdout
             .write_all(shown.as_bytes())
             .and_then(|()| stdout.flush())
         {
             // The reader had enough (`| head`).
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            other => Ok(other.map(|()| true)?),
         }
     }
 

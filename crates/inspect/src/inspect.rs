@@ -94,7 +94,8 @@ async fn told(
     report
 }
 
-async fn report(
+/// [`inspect`] in a session that is open.
+pub(crate) async fn report(
     session: &mut Session,
     proxy: Address,
     progress: &dyn Progress,
@@ -219,17 +220,14 @@ pub(crate) async fn subject(
         ZOS_ADMIN_SLOT,
     ];
     let account = Missing::Account { address: proxy };
-    session
-        .prefetch(
-            slots
-                .map(|slot| Missing::Slot {
-                    address: proxy,
-                    slot,
-                })
-                .into_iter()
-                .chain([account]),
-        )
-        .await?;
+    let slots = slots.map(|slot| Missing::Slot {
+        address: proxy,
+        slot,
+    });
+    // Where many share a round trip, it costs less than slots nobody asks for.
+    let likely = if session.is_alone() { &slots[..] } else { &[] };
+    let likely = likely.iter().copied();
+    session.prefetch(likely.chain([account])).await?;
     let Some(code) = session.code(proxy).await? else {
         return Err(session.cannot_tell(account));
     };
@@ -267,6 +265,7 @@ pub(crate) async fn subject(
         }));
     }
     // It forwards no stranger's unknown call, but holds an implementation where a proxy does.
+    session.prefetch(slots).await?;
     for slot in [IMPLEMENTATION_SLOT, ZOS_IMPLEMENTATION_SLOT] {
         let value = session.slot(proxy, slot).await?.unwrap_or_default();
         let target = Address::from_word(value.into());
@@ -310,7 +309,7 @@ pub(crate) async fn subject(
 }
 
 /// Executes every path, until one is proven.
-async fn proofs(
+pub(crate) async fn proofs(
     session: &mut Session,
     recognized: &Recognized,
     implementation: Address,

@@ -10,12 +10,14 @@ mod candidate;
 mod code;
 mod controllers;
 mod error;
+pub mod fleet;
 mod history;
 mod inspect;
 mod kinds;
 mod prove;
 mod routes;
 mod session;
+mod snapshot;
 mod trace;
 mod watch;
 

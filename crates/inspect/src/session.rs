@@ -2,18 +2,22 @@
 
 use crate::{
     error::InspectError,
+    snapshot::Snapshot,
     watch::{Read, Watched},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::SolCall;
-use cutover_chain::{ChainError, LazyState, Node};
+use cutover_chain::{ChainError, Node};
 use cutover_evm::{Environment, EvmError, Request};
 use cutover_types::{
-    Account, Missing, Outcome, Overlay, State, StateDiff, execution::merge_diff,
+    MemoryState, Missing, Outcome, Overlay, State, StateDiff, execution::merge_diff,
     inspection::BlockId,
 };
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 /// How often state is fetched for one question: each round is at least one more key.
 const ROUNDS: usize = 256;
@@ -87,19 +91,17 @@ pub(crate) enum Moment {
     Before(u64),
 }
 
-/// The chain at one block.
+/// One question to the chain at one block.
 pub(crate) struct Session {
-    node: Node,
+    snapshot: Rc<Snapshot>,
     pub(crate) chain_id: u64,
     pub(crate) block: BlockId,
     /// Whether former implementations are asked for.
     pub(crate) wants_past: bool,
     proxy: Address,
     environment: Environment,
-    state: LazyState,
     /// Changes that nobody made yet and that every question takes for made.
     supposed: StateDiff,
-    refused: BTreeMap<Missing, ChainError>,
 }
 
 impl Session {
@@ -108,39 +110,29 @@ impl Session {
         proxy: Address,
         moment: Moment,
     ) -> Result<Self, InspectError> {
-        let unread = |source| InspectError::Chain { proxy, source };
-        let chain_id = node.chain_id().await.map_err(unread)?;
-        let number = match moment {
-            Moment::After(Some(number)) | Moment::Before(number) => number,
-            Moment::After(None) => node.latest().await.map_err(unread)?,
-        };
-        let (hash, header) = node.header(number).await.map_err(unread)?;
-        let environment =
-            Environment::of(chain_id, &header).map_err(|error| InspectError::Execution {
-                proxy,
-                block: number,
-                reason: error.to_string(),
-            })?;
-        let block = match moment {
-            Moment::After(_) => BlockId { number, hash },
-            Moment::Before(_) => BlockId {
-                number: number.saturating_sub(1),
-                hash: header.parent_hash,
-            },
-        };
-        let mut state = LazyState::new(node.clone(), block.number);
-        state.known.accounts.insert(stranger(), Account::default());
+        let snapshot = Snapshot::open(node, proxy, moment).await?;
         Ok(Self {
-            node: node.clone(),
-            chain_id,
-            block,
             wants_past: matches!(moment, Moment::After(_)),
-            proxy,
-            environment,
-            state,
-            supposed: StateDiff::new(),
-            refused: BTreeMap::new(),
+            ..Self::on(Rc::new(snapshot), proxy)
         })
+    }
+
+    /// A question about `proxy` on state that others may share.
+    pub(crate) fn on(snapshot: Rc<Snapshot>, proxy: Address) -> Self {
+        Self {
+            chain_id: snapshot.chain_id,
+            block: snapshot.block,
+            wants_past: true,
+            environment: snapshot.environment.clone(),
+            supposed: StateDiff::new(),
+            snapshot,
+            proxy,
+        }
+    }
+
+    /// Whether nobody shares its round trips.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.snapshot.is_shared()
     }
 
     /// Reads these in one wave; what the node refuses is remembered.
@@ -148,42 +140,27 @@ impl Session {
         &mut self,
         wanted: impl IntoIterator<Item = Missing>,
     ) -> Result<(), InspectError> {
-        let wanted: BTreeSet<_> = wanted
-            .into_iter()
-            .filter(|missing| !self.refused.contains_key(missing))
-            .collect();
-        let refused = self
-            .state
-            .fill(&wanted)
-            .await
-            .map_err(|source| InspectError::Chain {
-                proxy: self.proxy,
-                source,
-            })?;
-        self.refused.extend(refused);
-        Ok(())
+        let wanted = wanted.into_iter().collect();
+        let fetched = self.snapshot.prefetch(wanted).await;
+        fetched.map_err(|source| InspectError::Chain {
+            proxy: self.proxy,
+            source,
+        })
     }
 
     /// The logs of `filter`; an error is only a reason not to know more.
     pub(crate) async fn logs(&self, filter: Value) -> Result<Vec<Value>, ChainError> {
-        self.node.call("eth_getLogs", filter).await
+        let filter = match filter {
+            Value::Array(mut params) if params.len() == 1 => params.remove(0),
+            other => other,
+        };
+        let mut found = self.snapshot.logs(vec![filter]).await;
+        found.pop().unwrap_or(Ok(Vec::new()))
     }
 
     /// The logs of several filters, in their order.
     pub(crate) async fn logs_of(&self, filters: Vec<Value>) -> Vec<Result<Vec<Value>, ChainError>> {
-        let calls = filters
-            .into_iter()
-            .map(|filter| ("eth_getLogs".to_owned(), Value::Array(vec![filter])))
-            .collect();
-        let answers = self.node.batch(calls).await;
-        let logs = |answer: Result<Value, ChainError>| match answer? {
-            Value::Array(logs) => Ok(logs),
-            other => Err(ChainError::Malformed {
-                method: "eth_getLogs".into(),
-                detail: format!("no list of logs but {}", kind_of(&other)),
-            }),
-        };
-        answers.into_iter().map(logs).collect()
+        self.snapshot.logs(filters).await
     }
 
     /// A slot at several blocks; `None` where the node does not give it.
@@ -197,7 +174,11 @@ impl Session {
             let params = json!([address, slot, format!("{block:#x}")]);
             ("eth_getStorageAt".to_owned(), params)
         };
-        let answers = self.node.batch(blocks.iter().map(ask).collect()).await;
+        let answers = self
+            .snapshot
+            .node
+            .batch(blocks.iter().map(ask).collect())
+            .await;
         let value = |answer: Result<Value, ChainError>| {
             let answer = answer.ok()?;
             U256::from_str_radix(answer.as_str()?.strip_prefix("0x")?, 16).ok()
@@ -223,9 +204,9 @@ impl Session {
         self.environment.timestamp = later;
     }
 
-    fn view(&self) -> Overlay<'_> {
+    fn suppositions<'a>(&'a self, known: &'a MemoryState) -> Overlay<'a> {
         Overlay {
-            base: &self.state.known,
+            base: known,
             diff: &self.supposed,
         }
     }
@@ -251,9 +232,13 @@ impl Session {
     ) -> Result<Option<T>, InspectError> {
         let mut last = None;
         for _ in 0..4 {
-            match read(&self.view()) {
+            let value = {
+                let known = self.snapshot.known();
+                read(&self.suppositions(&known))
+            };
+            match value {
                 Ok(value) => return Ok(Some(value)),
-                Err(missing) if self.refused.contains_key(&missing) => return Ok(None),
+                Err(missing) if self.snapshot.refused().keys.contains(&missing) => return Ok(None),
                 Err(missing) => {
                     last = Some(missing);
                     self.prefetch([missing]).await?;
@@ -268,11 +253,11 @@ impl Session {
 
     /// The error that says the node's refusal of `missing` leaves the question open.
     pub(crate) fn cannot_tell(&self, missing: Missing) -> InspectError {
-        match self.refused.get(&missing) {
+        match self.snapshot.why(&missing) {
             Some(source) => InspectError::CannotTell {
                 proxy: self.proxy,
                 missing,
-                source: source.clone(),
+                source,
             },
             None => self.endless(missing, 0),
         }
@@ -331,11 +316,10 @@ impl Session {
             address: self.proxy,
         };
         for _ in 0..ROUNDS {
-            let refused: BTreeSet<_> = self.refused.keys().copied().collect();
             let mut wanted = BTreeSet::new();
             for (script, done) in scripts.iter().zip(&mut done) {
                 if done.is_none() {
-                    match self.attempt(script, &refused) {
+                    match self.attempt(script) {
                         Ok(played) => *done = Some(played),
                         Err(missing) => wanted.extend(missing),
                     }
@@ -350,15 +334,13 @@ impl Session {
         Err(self.endless(last, ROUNDS))
     }
 
-    fn attempt(
-        &self,
-        script: &Script,
-        refused: &BTreeSet<Missing>,
-    ) -> Result<Played, BTreeSet<Missing>> {
-        let supposed = self.view();
+    fn attempt(&self, script: &Script) -> Result<Played, BTreeSet<Missing>> {
+        let known = self.snapshot.known();
+        let refused = self.snapshot.refused();
+        let supposed = self.suppositions(&known);
         let watched = Watched::new(
             &supposed,
-            refused,
+            &refused.keys,
             &script.planted,
             self.environment.beneficiary,
         );
@@ -395,14 +377,6 @@ impl Session {
             reads: watched.into_reads(),
             refused: stopped,
         })
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Object(_) => "an object",
-        _ => "a value",
     }
 }
 

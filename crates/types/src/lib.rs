@@ -13,6 +13,7 @@ pub mod deployment;
 pub mod diamond;
 pub mod execution;
 pub mod file;
+pub mod fleet;
 pub mod hardfork;
 pub mod inspection;
 pub mod json;

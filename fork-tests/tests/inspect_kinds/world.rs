@@ -245,6 +245,7 @@ pub fn from_source(package: &str, file: &str, contract: &str, version: &str) -> 
 
 /// The contracts of the tests themselves.
 const SOURCES: &[(&str, &str)] = &[
+    ("Fleet.sol", include_str!("Fleet.sol")),
     ("Kinds.sol", include_str!("Kinds.sol")),
     ("Owned.sol", include_str!("Owned.sol")),
     ("Routed.sol", include_str!("Routed.sol")),

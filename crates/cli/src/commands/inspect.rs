@@ -2,6 +2,7 @@
 
 mod output;
 
+use super::fleet::Many;
 use crate::{
     commands::{code, deploy},
     context::{Context, chain_stop},
@@ -28,13 +29,13 @@ use std::path::PathBuf;
 #[command(after_long_help = code::HELP)]
 pub(crate) struct Inspect {
     /// Address of the proxy; `proxy` in cutover.toml when not given
-    #[arg(value_parser = cutover_types::address::parse)]
+    #[arg(value_parser = cutover_types::address::parse, conflicts_with = "fleet")]
     proxy: Option<Address>,
     /// Block to look at; the latest when not given
     #[arg(long, value_name = "NUMBER")]
     block: Option<u64>,
     /// What is meant to be installed: go forward, back and forward again with it
-    #[arg(long, value_name = "REF")]
+    #[arg(long, value_name = "REF", conflicts_with = "fleet")]
     candidate: Option<String>,
     /// Calldata the upgrade to the candidate runs on the proxy
     #[arg(long, value_name = "HEX", default_value = "0x", requires = "candidate")]
@@ -50,11 +51,16 @@ pub(crate) struct Inspect {
     solc: Option<PathBuf>,
     #[command(flatten)]
     output: output::OutputArguments,
+    #[command(flatten)]
+    many: Many,
 }
 
 impl Inspect {
     pub(crate) async fn run(self, context: &Context) -> eyre::Result<Exit> {
         self.output.refuse_nonsense(context)?;
+        if let Some(source) = self.many.source() {
+            return self.many.run(source, self.block, context).await;
+        }
         let proxy = context.proxy(self.proxy)?;
         let node = context.node().await?;
         let progress = context.progress();

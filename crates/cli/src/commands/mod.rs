@@ -5,6 +5,7 @@ mod code;
 mod demo;
 mod deploy;
 mod doctor;
+mod fleet;
 mod init;
 mod inspect;
 mod propose;

@@ -15,11 +15,11 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArguments {
     /// The form of what is printed; `--json` is `--format json`
-    #[arg(long, value_enum, value_name = "FORM")]
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "fleet")]
     format: Option<Form>,
     /// Write the inspection to a file, too, in the form its name ends in: .json, .txt, .md, .html, .mmd
     /// (Mermaid) or .svg (the tree of who can upgrade); may be given several times
-    #[arg(short, long, value_name = "FILE", value_parser = Target::parse)]
+    #[arg(short, long, value_name = "FILE", value_parser = Target::parse, conflicts_with = "fleet")]
     output: Vec<Target>,
 }
 
