@@ -8,8 +8,9 @@ const { execFile } = require('node:child_process');
 const { promisify } = require('node:util');
 const run = promisify(execFile);
 
-/** Puts the packages `names` of `pins` under `root`, each in a folder of its short name. */
-async function fetchPackages(pins, root, names, log) {
+/** Puts the packages `names` of `pins` under `folder`, each in a folder of its short name. */
+async function fetchPackages(pins, folder, names, log) {
+  const root = path.resolve(folder); // tar and npm run elsewhere
   fs.mkdirSync(root, { recursive: true });
   const complete = name => path.join(root, name, '.complete');
   const isThere = name => fs.existsSync(complete(name)) && fs.readFileSync(complete(name), 'utf8') === stamp(pins, name);
