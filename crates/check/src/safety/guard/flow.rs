@@ -1,7 +1,7 @@
 //! What the values inside a function come from: the caller, or something a caller has no say in.
 
 use super::{Subject, has_token};
-use cutover_types::source::{Node, Reached, Tree, id, kind, target, visit};
+use cutover_types::source::{Node, Reached, Tree, id, kind, target, visit, visit_while};
 use std::{
     collections::HashMap,
     ops::{BitOr, BitOrAssign},
@@ -28,6 +28,10 @@ impl Marks {
 
     pub(super) fn any(self, wanted: Self) -> bool {
         self.0 & wanted.0 != 0
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 }
 
@@ -73,7 +77,19 @@ impl<'s, 'a> Flow<'s, 'a> {
     /// What an expression inside a function depends on.
     pub(super) fn of(&self, inside: &Node<'a>, tree: &'a Tree) -> Marks {
         let mut marks = Marks::default();
-        visit(tree, &mut |node| {
+        visit_while(tree, &mut |node| {
+            let member = node["memberName"].as_str();
+            if kind(node) == "MemberAccess"
+                && matches!(member, Some("code" | "codehash" | "balance"))
+            {
+                // What the contract has is not where it is: state, as OpenZeppelin's initializers ask it.
+                let whose = self.of(inside, &node["expression"]);
+                marks |= match whose.any(Marks::THIS) {
+                    true => whose.without(Marks::THIS) | Marks::OTHER,
+                    false => whose,
+                };
+                return false;
+            }
             if let Some(called) = self.target(inside, node) {
                 marks |= self.known(id(called.tree));
             }
@@ -94,6 +110,7 @@ impl<'s, 'a> Flow<'s, 'a> {
             if let Some(variable) = self.variable(node) {
                 marks |= self.known(id(variable.tree)) | own(variable.tree);
             }
+            true
         });
         marks
     }
