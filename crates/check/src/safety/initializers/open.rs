@@ -98,11 +98,7 @@ fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
         let says = what.contains("initializ") || what.contains("once");
         let modifier = target(subject.index, subject.linearized, function, named);
         says && modifier.is_none_or(|modifier| {
-            let mut asks = false;
-            visit(modifier.tree, &mut |tree| {
-                asks |= kind(tree) == "IfStatement"
-            });
-            asks || !matches!(guard(subject, modifier), Guard::Open | Guard::Anybody)
+            !matches!(guard(subject, modifier), Guard::Open | Guard::Anybody)
         })
     })
 }
