@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Read, Seek, SeekFrom},
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::SystemTime,
@@ -106,9 +106,13 @@ impl BuildIndex {
         self.output.parts.output()
     }
 
-    /// The bytes of a value of the output.
-    pub(crate) fn bytes(&self, span: &Span) -> Result<Vec<u8>, ArtifactError> {
-        self.output.bytes(span)
+    /// The bytes of a value of the output, in a buffer that may hold something else.
+    pub(crate) fn bytes<'b>(
+        &self,
+        span: &Span,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], ArtifactError> {
+        self.output.bytes(span, buffer)
     }
 
     /// What is wrong with a value of the output.
@@ -117,12 +121,16 @@ impl BuildIndex {
     }
 
     /// The text of a unit.
-    pub(crate) fn text(&self, unit: &str) -> Result<Option<String>, ArtifactError> {
+    pub(crate) fn text(
+        &self,
+        unit: &str,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<String>, ArtifactError> {
         let input = self.input.as_ref().unwrap_or(&self.output);
         let Some(span) = input.parts.texts.get(unit) else {
             return Ok(None);
         };
-        match output::take(&mut input.parse(span)?, &["content"]) {
+        match output::take(&mut input.parse(span, buffer)?, &["content"]) {
             Value::String(text) => Ok(Some(text)),
             _ => Ok(None),
         }
@@ -133,7 +141,8 @@ impl BuildIndex {
         let files: Vec<_> = self.input.iter().chain([&self.output]).collect();
         ["solcLongVersion", "solcVersion"].iter().find_map(|name| {
             files.iter().find_map(|one| {
-                let value = one.parse(one.parts.facts.get(*name)?).ok()?;
+                let value = one.parse(one.parts.facts.get(*name)?, &mut Vec::new());
+                let value = value.ok()?;
                 value.as_str().map(str::to_owned)
             })
         })
@@ -143,7 +152,7 @@ impl BuildIndex {
     pub(crate) fn settings(&self) -> Value {
         let input = self.input.as_ref().unwrap_or(&self.output);
         let span = input.parts.facts.get("settings");
-        span.and_then(|span| input.parse(span).ok())
+        span.and_then(|span| input.parse(span, &mut Vec::new()).ok())
             .unwrap_or_default()
     }
 }
@@ -195,7 +204,7 @@ impl Indexed {
         Ok(indexed(file, parts))
     }
 
-    fn bytes(&self, span: &Span) -> Result<Vec<u8>, ArtifactError> {
+    fn bytes<'b>(&self, span: &Span, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], ArtifactError> {
         let length = span.end - span.start;
         if length > MAX_VALUE {
             return Err(ArtifactError::TooLarge {
@@ -203,22 +212,24 @@ impl Indexed {
                 limit: MAX_VALUE,
             });
         }
-        let read = |span: &Span| -> io::Result<Vec<u8>> {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(span.start))?;
-            // The length was seen in the file and is bounded.
-            let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-            file.read_exact(&mut bytes)?;
-            Ok(bytes)
-        };
-        read(span).map_err(|source| ArtifactError::Read {
-            path: self.path.clone(),
-            source,
-        })
+        // The length was seen in the file and is bounded.
+        let length = usize::try_from(length).unwrap_or_default();
+        if buffer.len() < length {
+            buffer.resize(length.next_power_of_two(), 0);
+        }
+        let bytes = &mut buffer[..length];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file.seek(SeekFrom::Start(span.start));
+        read.and_then(|_| file.read_exact(bytes))
+            .map_err(|source| ArtifactError::Read {
+                path: self.path.clone(),
+                source,
+            })?;
+        Ok(bytes)
     }
 
-    fn parse(&self, span: &Span) -> Result<Value, ArtifactError> {
-        serde_json::from_slice(&self.bytes(span)?)
+    fn parse(&self, span: &Span, buffer: &mut Vec<u8>) -> Result<Value, ArtifactError> {
+        serde_json::from_slice(self.bytes(span, buffer)?)
             .map_err(|error| malformed(&self.path, &error.to_string()))
     }
 }

@@ -96,7 +96,7 @@ impl BuildInfo {
         let contracts = index.output().contracts.as_ref();
         let contract = contracts.and_then(|units| units.get(unit)?.get(name));
         let contract = match contract {
-            Some(span) => trimmed(&index.bytes(span)?, TRIMMED_LEVELS)
+            Some(span) => trimmed(index.bytes(span, &mut Vec::new())?, TRIMMED_LEVELS)
                 .map_err(|error| index.malformed(&error))?,
             None => Value::Null,
         };
@@ -139,8 +139,12 @@ impl BuildInfo {
         let next = AtomicUsize::new(0);
         let work = || -> Result<Vec<_>, ArtifactError> {
             let mut parsed = Vec::new();
+            let mut buffer = Vec::new();
             while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                parsed.extend(self.unit(name)?.map(|unit| ((*name).clone(), unit)));
+                parsed.extend(
+                    self.unit(name, &mut buffer)?
+                        .map(|unit| ((*name).clone(), unit)),
+                );
             }
             Ok(parsed)
         };
@@ -156,17 +160,18 @@ impl BuildInfo {
         })
     }
 
-    fn unit(&self, name: &str) -> Result<Option<SourceUnit>, ArtifactError> {
+    fn unit(&self, name: &str, buffer: &mut Vec<u8>) -> Result<Option<SourceUnit>, ArtifactError> {
         let index = &self.index;
         let Some(span) = index.output().sources.get(name) else {
             return Ok(None);
         };
-        let unit = Tree::from_json(&index.bytes(span)?).map_err(|error| index.malformed(&error))?;
+        let unit = Tree::from_json(index.bytes(span, buffer)?);
+        let unit = unit.map_err(|error| index.malformed(&error))?;
         let ast = unit.into_field("ast");
         if !ast.is_object() {
             return Ok(None);
         }
-        let text = index.text(name)?.map(Arc::from);
+        let text = index.text(name, buffer)?.map(Arc::from);
         Ok(Some(SourceUnit::new(text, ast)))
     }
 }

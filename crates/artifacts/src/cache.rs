@@ -6,6 +6,7 @@
 //! another user can write to is not used. Nothing refers to the cache: without it the same comes
 //! out, later.
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
     env, fs,
@@ -34,12 +35,14 @@ pub(crate) struct Key([u8; DIGEST]);
 impl Key {
     /// The key of a question; no two lists of parts have the same.
     pub(crate) fn of(parts: &[&[u8]]) -> Self {
-        let mut hash = Sha256::new();
-        for part in [FORMAT.as_bytes()].iter().chain(parts) {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        Self(hash.finalize().into())
+        Self(begun(parts).finalize().into())
+    }
+
+    /// The key of a question that ends in this value.
+    pub(crate) fn of_json(parts: &[&[u8]], value: &Value) -> Option<Self> {
+        let mut hash = Hashed(begun(parts));
+        serde_json::to_writer(&mut hash, value).ok()?;
+        Some(Self(hash.0.finalize().into()))
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -48,6 +51,29 @@ impl Key {
 
     fn file(self) -> String {
         alloy_primitives::hex::encode(self.0)
+    }
+}
+
+fn begun(parts: &[&[u8]]) -> Sha256 {
+    let mut hash = Sha256::new();
+    for part in [FORMAT.as_bytes()].iter().chain(parts) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash
+}
+
+/// Hashes what is written to it.
+struct Hashed(Sha256);
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

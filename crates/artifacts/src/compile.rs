@@ -258,10 +258,8 @@ fn libraries(project: &Project) -> Option<Value> {
 
 /// What the answer depends on: the compiler, its input with everything imported, and what is asked.
 fn key(solc: &Solc, input: &Value) -> Option<Key> {
-    Some(Key::of(&[
-        b"answer",
-        solc::identity(&solc.solc)?.bytes(),
-        solc.version.to_string().as_bytes(),
-        input.to_string().as_bytes(),
-    ]))
+    let compiler = solc::identity(&solc.solc)?;
+    let version = solc.version.to_string();
+    let parts = [b"answer", compiler.bytes(), version.as_bytes()];
+    Key::of_json(&parts, input)
 }

@@ -49,12 +49,12 @@ pub(crate) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ArtifactError> {
         path: path.to_owned(),
         source,
     };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(read)?
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(read)?;
+    let file = File::open(path).map_err(read)?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    // As large as the file says it is, and a byte more to see its end.
+    let room = usize::try_from(size.min(limit) + 1).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(room);
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(read)?;
     if bytes.len() as u64 > limit {
         return Err(ArtifactError::TooLarge {
             path: path.to_owned(),

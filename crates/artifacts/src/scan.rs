@@ -12,42 +12,32 @@ pub(crate) struct Scan {
 /// Reads a source without understanding it: comments and strings are told apart, no more.
 pub(crate) fn scan(text: &str) -> Scan {
     let mut scan = Scan::default();
-    let tokens = tokens(text);
+    let mut tokens = Tokens::of(text).peekable();
     let mut depth = 0_usize;
-    let mut i = 0;
-    while let Some(token) = tokens.get(i) {
+    while let Some(token) = tokens.next() {
         match token {
             Token::Mark('{') => depth += 1,
             Token::Mark('}') => depth = depth.saturating_sub(1),
-            Token::Word("import") if depth == 0 => {
-                // `import {A} from "x";`: the one string before the semicolon.
-                while let Some(token) = tokens.get(i) {
-                    match token {
-                        Token::Text(path) => {
-                            scan.imports.push(path.clone());
-                            break;
-                        }
-                        Token::Mark(';') => break,
-                        _ => i += 1,
+            // `import {A} from "x";`: the one string before the semicolon.
+            Token::Word("import") if depth == 0 => loop {
+                match tokens.next() {
+                    Some(Token::Text(path)) => {
+                        scan.imports.push(path);
+                        break;
                     }
+                    Some(Token::Mark(';')) | None => break,
+                    Some(_) => {}
                 }
-            }
-            Token::Word("pragma") if depth == 0 => {
-                if let (Some(Token::Word("solidity")), Some(Token::Rest(rest))) =
-                    (tokens.get(i + 1), tokens.get(i + 2))
-                {
-                    scan.pragmas.push((*rest).to_owned());
-                }
-            }
+            },
+            Token::Versions(text) if depth == 0 => scan.pragmas.push(text.to_owned()),
             Token::Word(word @ ("contract" | "interface" | "library")) if depth == 0 => {
-                if let Some(Token::Word(name)) = tokens.get(i + 1) {
+                if let Some(Token::Word(name)) = tokens.peek() {
                     scan.contracts
-                        .push(((*name).to_owned(), *word == "contract"));
+                        .push(((*name).to_owned(), word == "contract"));
                 }
             }
             _ => {}
         }
-        i += 1;
     }
     scan
 }
@@ -55,43 +45,66 @@ pub(crate) fn scan(text: &str) -> Scan {
 enum Token<'a> {
     Word(&'a str),
     Text(String),
-    /// The version after `pragma solidity`.
-    Rest(&'a str),
+    /// What follows `pragma solidity`.
+    Versions(&'a str),
     Mark(char),
 }
 
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        if rest.starts_with("//") {
-            rest = rest.find('\n').map_or("", |end| &rest[end..]);
-        } else if rest.starts_with("/*") {
-            rest = rest[2..].find("*/").map_or("", |end| &rest[end + 4..]);
-        } else if c == '"' || c == '\'' {
-            let (string, after) = string(&rest[1..], c);
-            tokens.push(Token::Text(string));
-            rest = after;
-        } else if is_word(c) {
-            let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-            let (word, after) = rest.split_at(end);
-            let versions = word == "solidity"
-                && matches!(tokens.last(), Some(Token::Word(last)) if *last == "pragma");
-            tokens.push(Token::Word(word));
-            rest = after;
-            if versions {
-                let end = rest.find(';').unwrap_or(rest.len());
-                tokens.push(Token::Rest(rest[..end].trim()));
-                rest = &rest[end..];
-            }
-        } else {
-            if !c.is_whitespace() {
-                tokens.push(Token::Mark(c));
-            }
-            rest = &rest[c.len_utf8()..];
+struct Tokens<'a> {
+    rest: &'a str,
+    /// The word that was the last token.
+    before: Option<&'a str>,
+    /// Whether `pragma solidity` was.
+    versions: bool,
+}
+
+impl<'a> Tokens<'a> {
+    fn of(text: &'a str) -> Self {
+        Self {
+            rest: text,
+            before: None,
+            versions: false,
         }
     }
-    tokens
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let before = self.before.take();
+        if std::mem::take(&mut self.versions) {
+            let end = self.rest.find(';').unwrap_or(self.rest.len());
+            let (versions, rest) = self.rest.split_at(end);
+            self.rest = rest;
+            return Some(Token::Versions(versions.trim()));
+        }
+        loop {
+            let rest = self.rest;
+            let c = rest.chars().next()?;
+            if rest.starts_with("//") {
+                self.rest = rest.find('\n').map_or("", |end| &rest[end..]);
+            } else if let Some(inside) = rest.strip_prefix("/*") {
+                self.rest = inside.split_once("*/").map_or("", |(_, after)| after);
+            } else if c == '"' || c == '\'' {
+                let (string, after) = string(&rest[1..], c);
+                self.rest = after;
+                return Some(Token::Text(string));
+            } else if is_word(c) {
+                let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                let (word, after) = rest.split_at(end);
+                self.versions = word == "solidity" && before == Some("pragma");
+                self.before = Some(word);
+                self.rest = after;
+                return Some(Token::Word(word));
+            } else {
+                self.rest = &rest[c.len_utf8()..];
+                if !c.is_whitespace() {
+                    return Some(Token::Mark(c));
+                }
+            }
+        }
+    }
 }
 
 /// The string up to the closing quote, and what follows it.

@@ -1,7 +1,7 @@
 //! Trees as bytes, for a cache: quicker to read than the JSON they came from, and smaller.
 //!
-//! Every text and every name comes once, then values follow in the order of the tree. Names are
-//! written out, so that bytes do not depend on which names have numbers.
+//! Names and texts that come more than once are in tables, then values follow in the order of the
+//! tree. Names are written out, so that bytes do not depend on which names have numbers.
 
 use super::{Field, Inner, Tree, name::Name};
 use alloy_primitives::map::HashMap;
@@ -14,7 +14,11 @@ const NUMBER: u8 = 3;
 const TEXT: u8 = 4;
 const LIST: u8 = 5;
 const NODE: u8 = 6;
+/// A text that comes only here.
+const SINGLE: u8 = 7;
 
+/// More is only made room for when it is there.
+const ROOM: usize = 256;
 /// Deeper than any parser lets a tree be.
 const MAX_DEPTH: usize = 256;
 
@@ -22,14 +26,13 @@ impl Tree {
     /// The tree as bytes.
     pub fn pack(&self) -> Vec<u8> {
         let mut packer = Packer::default();
+        packer.count(self);
         packer.tree(self);
         let mut bytes = Vec::new();
         for table in [&packer.names, &packer.texts] {
             number(&mut bytes, table.all.len() as u64);
             for text in &table.all {
                 number(&mut bytes, text.len() as u64);
-            }
-            for text in &table.all {
                 bytes.extend(text.as_bytes());
             }
         }
@@ -70,18 +73,33 @@ impl<'t> Table<'t> {
 
 #[derive(Default)]
 struct Packer<'t> {
+    /// How often each text comes.
+    counts: HashMap<&'t str, usize>,
     names: Table<'t>,
     texts: Table<'t>,
     values: Vec<u8>,
 }
 
 impl<'t> Packer<'t> {
+    fn count(&mut self, tree: &'t Tree) {
+        match &tree.0 {
+            Inner::Text(text) => *self.counts.entry(text).or_default() += 1,
+            Inner::List(items) => items.iter().for_each(|item| self.count(item)),
+            Inner::Node(fields) => fields.iter().for_each(|field| self.count(&field.value)),
+            _ => {}
+        }
+    }
+
     fn tree(&mut self, tree: &'t Tree) {
         match &tree.0 {
             Inner::Null => self.values.push(NULL),
             Inner::Bool(flag) => self.values.push(if *flag { TRUE } else { FALSE }),
             Inner::Number(value) => {
                 self.tagged(NUMBER, ((value << 1) ^ (value >> 63)).cast_unsigned());
+            }
+            Inner::Text(text) if self.counts.get(&**text) == Some(&1) => {
+                self.tagged(SINGLE, text.len() as u64);
+                self.values.extend(text.as_bytes());
             }
             Inner::Text(text) => {
                 let place = self.texts.place(text);
@@ -146,23 +164,18 @@ impl<'b> Reader<'b> {
 
     fn table<T>(&mut self, make: impl Fn(&'b str) -> T) -> Option<Vec<T>> {
         let count = self.count()?;
-        let mut lengths = Vec::with_capacity(count);
-        for _ in 0..count {
-            lengths.push(self.count()?);
-        }
-        let total = lengths
-            .iter()
-            .try_fold(0_usize, |sum, one| sum.checked_add(*one))?;
-        let (texts, rest) = self.0.split_at_checked(total)?;
-        self.0 = rest;
-        let mut texts = str::from_utf8(texts).ok()?;
         let mut made = Vec::with_capacity(count);
-        for length in lengths {
-            let (text, rest) = texts.split_at_checked(length)?;
-            texts = rest;
-            made.push(make(text));
+        for _ in 0..count {
+            made.push(make(self.text()?));
         }
         Some(made)
+    }
+
+    fn text(&mut self) -> Option<&'b str> {
+        let length = self.count()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        str::from_utf8(text).ok()
     }
 }
 
@@ -189,9 +202,10 @@ impl Unpacker<'_> {
                 let place = usize::try_from(self.reader.number()?).ok()?;
                 Inner::Text(self.texts.get(place)?.clone())
             }
+            SINGLE => Inner::Text(SmolStr::new(self.reader.text()?)),
             LIST => {
                 let count = self.reader.count()?;
-                let mut items = Vec::with_capacity(count);
+                let mut items = Vec::with_capacity(count.min(ROOM));
                 for _ in 0..count {
                     items.push(self.tree(depth + 1)?);
                 }
@@ -199,7 +213,7 @@ impl Unpacker<'_> {
             }
             NODE => {
                 let count = self.reader.count()?;
-                let mut fields: Vec<Field> = Vec::with_capacity(count);
+                let mut fields: Vec<Field> = Vec::with_capacity(count.min(ROOM));
                 for _ in 0..count {
                     let place = usize::try_from(self.reader.number()?).ok()?;
                     let name = self.names.get(place)?.clone();
