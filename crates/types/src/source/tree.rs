@@ -1,13 +1,14 @@
 //! A compiler's syntax tree, in a form that is quick to read, to walk and to keep.
 //!
 //! A contract and what it imports is a hundred thousand small values, most of them strings that come
-//! again and again. Names of fields are numbers, short strings lie in place, long ones are shared.
+//! again and again. Names of fields are numbers, short strings lie in place, long ones are shared, and
+//! fields that nothing reads are left out.
 
 mod name;
 mod packed;
 mod parse;
 
-use name::Name;
+use name::{Name, UNREAD};
 use smol_str::SmolStr;
 use std::ops::Index;
 
@@ -174,6 +175,7 @@ impl Index<&str> for Tree {
 
     #[inline]
     fn index(&self, name: &str) -> &Tree {
+        debug_assert!(!UNREAD.contains(&name), "`{name}` is not in trees");
         let mut fields = self.inner_fields().iter();
         let found = fields.find(|field| *field.name == *name);
         found.map_or(&NULL, |field| &field.value)

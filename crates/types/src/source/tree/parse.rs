@@ -4,7 +4,7 @@ use super::{Field, Inner, Tree, name::Name};
 use alloy_primitives::map::HashSet;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -116,6 +116,10 @@ impl<'de> Visitor<'de> for Part<'_> {
                 let digits: String = fields.next_value()?;
                 let number = digits.parse().ok();
                 return Ok(number.map_or(Tree::default(), |number| Tree(Inner::Number(number))));
+            }
+            if name.is_unread() {
+                fields.next_value::<IgnoredAny>()?;
+                continue;
             }
             let value = fields.next_value_seed(Part(self.0))?;
             self.0.fields.push(Field { name, value });

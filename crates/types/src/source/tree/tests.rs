@@ -96,3 +96,13 @@ fn types_are_not_looked_into() {
     assert_eq!(tree.at(1), &tree["body"]);
     assert!(tree.at(9).is_null() && tree["id"].at(0).is_null());
 }
+
+#[test]
+fn fields_that_nothing_reads_are_left_out() {
+    let tree = parse(r#"{"a": 1, "scope": {"deep": [1, {}]}, "isPure": true, "z": 2}"#);
+    let names: Vec<_> = tree.fields().map(|(name, _)| name).collect();
+    assert_eq!(names, ["a", "z"]);
+    // Whoever reads one is told, and not given a null.
+    let read = std::panic::catch_unwind(|| tree["scope"].is_null());
+    assert_eq!(read.is_err(), cfg!(debug_assertions));
+}
