@@ -23,6 +23,8 @@ const MAX_NAMES: usize = 1 << 18;
 /// No unit's tree and no contract's output is this large.
 const MAX_VALUE: u64 = 128 << 20;
 
+/// Most values are smaller: a buffer that grows is dearer than one that is large at once.
+const MIN_BUFFER: usize = 512 << 10;
 /// Reading through a smaller file is as quick as asking the cache.
 const MIN_KEPT: u64 = 2 << 20;
 
@@ -215,7 +217,7 @@ impl Indexed {
         // The length was seen in the file and is bounded.
         let length = usize::try_from(length).unwrap_or_default();
         if buffer.len() < length {
-            buffer.resize(length.next_power_of_two(), 0);
+            buffer.resize(length.next_power_of_two().max(MIN_BUFFER), 0);
         }
         let bytes = &mut buffer[..length];
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,11 @@
 //! and to what its unit imports, is parsed.
 
 use crate::{
-    ArtifactError, Cache, Code, LoadOptions, build_index::BuildIndex, given::pick, output,
+    ArtifactError, Cache, Code, LoadOptions,
+    build_index::BuildIndex,
+    closure::{Known, closure},
+    given::pick,
+    output,
 };
 use cutover_types::{
     source::{SourceUnit, Sources, Tree},
@@ -12,14 +16,9 @@ use cutover_types::{
 };
 use serde_json::{Value, value::RawValue};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    panic::resume_unwind,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Build infos read so far: both sides of a check are often in one.
@@ -32,7 +31,7 @@ pub(crate) struct BuildInfos {
 struct BuildInfo {
     index: BuildIndex,
     /// Units parsed so far.
-    units: Mutex<BTreeMap<String, Arc<SourceUnit>>>,
+    units: Mutex<Known>,
 }
 
 impl BuildInfos {
@@ -111,52 +110,8 @@ impl BuildInfo {
     /// The unit and everything it imports, as far as their trees are there.
     fn sources(&self, unit: &str) -> Result<Sources, ArtifactError> {
         let mut known = self.units.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sources = Sources::default();
-        let mut level = vec![unit.to_owned()];
-        while !level.is_empty() {
-            let missing: Vec<_> = level
-                .iter()
-                .filter(|name| !known.contains_key(*name))
-                .collect();
-            for (name, unit) in self.units(&missing)? {
-                known.insert(name, Arc::new(unit));
-            }
-            let mut imported = BTreeSet::new();
-            for name in level {
-                if let Some(unit) = known.get(&name) {
-                    imported.extend(output::imports(&unit.ast).map(str::to_owned));
-                    sources.units.insert(name, Arc::clone(unit));
-                }
-            }
-            imported.retain(|name| !sources.units.contains_key(name));
-            level = imported.into_iter().collect();
-        }
-        Ok(sources)
-    }
-
-    /// Parses units, on several threads where there are several.
-    fn units(&self, names: &[&String]) -> Result<Vec<(String, SourceUnit)>, ArtifactError> {
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<_>, ArtifactError> {
-            let mut parsed = Vec::new();
-            let mut buffer = Vec::new();
-            while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                parsed.extend(
-                    self.unit(name, &mut buffer)?
-                        .map(|unit| ((*name).clone(), unit)),
-                );
-            }
-            Ok(parsed)
-        };
-        let helpers = threads().min(names.len()).saturating_sub(1);
-        thread::scope(|scope| {
-            let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
-            let mut parsed = work()?;
-            for helper in helpers {
-                // A panic in a helper is one here.
-                parsed.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-            }
-            Ok(parsed)
+        closure(unit, &mut known, |name: &str, buffer: &mut Vec<u8>| {
+            self.unit(name, buffer)
         })
     }
 
@@ -175,18 +130,6 @@ impl BuildInfo {
         Ok(Some(SourceUnit::new(text, ast)))
     }
 }
-
-/// How many threads parse; finding out takes a dozen reads of system files.
-fn threads() -> usize {
-    static THREADS: OnceLock<usize> = OnceLock::new();
-    *THREADS.get_or_init(|| {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        threads.min(MAX_THREADS)
-    })
-}
-
-/// More threads gain nothing on the few units of one contract.
-const MAX_THREADS: usize = 4;
 
 /// `contract.evm.bytecode` is the innermost object whose members are chosen by name.
 const TRIMMED_LEVELS: usize = 2;

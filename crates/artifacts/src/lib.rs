@@ -10,6 +10,7 @@ mod build_index;
 mod build_info;
 mod bytecode;
 mod cache;
+mod closure;
 mod code;
 mod code_file;
 mod compile;

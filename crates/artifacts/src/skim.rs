@@ -92,14 +92,16 @@ impl<R: Read> Skim<R> {
                     if self.end - self.at < BLOCK {
                         self.fill()?;
                     }
-                    let left = self.end - self.at;
-                    if left == 0 {
-                        return Err(self.truncated());
-                    }
-                    let mut block = [b' '; BLOCK];
-                    let taken = left.min(BLOCK);
-                    block[..taken].copy_from_slice(&self.buffer[self.at..self.at + taken]);
-                    let end = nesting.end(&block);
+                    let left = &self.buffer[self.at..self.end];
+                    let (end, taken) = match left.first_chunk() {
+                        Some(block) => (nesting.end(block), BLOCK),
+                        None if left.is_empty() => return Err(self.truncated()),
+                        None => {
+                            let mut block = [b' '; BLOCK];
+                            block[..left.len()].copy_from_slice(left);
+                            (nesting.end(&block), left.len())
+                        }
+                    };
                     self.at += end.unwrap_or(taken);
                     if end.is_some() {
                         break;
