@@ -2,7 +2,7 @@
 
 use super::Subject;
 use alloy_primitives::{U256, keccak256};
-use cutover_types::source::{Node, Tree, kind, target};
+use cutover_types::source::{Node, Tree, kind};
 
 /// Longest way a constant is followed.
 const MAX_STEPS: usize = 12;
@@ -48,7 +48,7 @@ fn follow<'a>(
                 let bytes = (text["kind"] == "string").then(|| text["value"].as_str())??;
                 return Some(keccak256(bytes).into());
             }
-            let getter = target(subject.index, subject.linearized, &inside, callee)?;
+            let getter = subject.graph.target(&inside, callee)?;
             value_of_only_return(subject, getter, steps)
         }
         "BinaryOperation" => {

@@ -2,7 +2,7 @@
 //! immutable, a literal, also handed on through local variables and parameters.
 
 use super::{Subject, name, opcodes::Operation};
-use cutover_types::source::{Node, Reached, Tree, id, kind, target, visit};
+use cutover_types::source::{Node, Reached, Tree, id, kind, visit};
 use std::collections::HashMap;
 
 /// Longest way an expression is followed.
@@ -28,7 +28,7 @@ impl<'s, 'a> Targets<'s, 'a> {
                 }
             });
             visit(from.node.tree, &mut |tree| {
-                if let Some(to) = target(subject.index, subject.linearized, &from.node, tree) {
+                if let Some(to) = subject.graph.target(&from.node, tree) {
                     let call = calls.get(&id(tree)).copied();
                     sites
                         .entry(id(to.tree))
@@ -66,7 +66,7 @@ impl<'s, 'a> Targets<'s, 'a> {
             }
             "FunctionCall" => {
                 let callee = &tree["expression"];
-                let getter = target(self.subject.index, self.subject.linearized, &inside, callee)?;
+                let getter = self.subject.graph.target(&inside, callee)?;
                 match getter.tree["body"]["statements"].as_array()? {
                     [only] if kind(only) == "Return" => {
                         self.expression(getter, &only["expression"], steps)

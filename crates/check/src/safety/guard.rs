@@ -5,7 +5,7 @@ mod flow;
 
 use super::Subject;
 use conditions::Weight;
-use cutover_types::source::{Node, Reached, Tree, kind, target, unresolved, visit};
+use cutover_types::source::{Node, Reached, Tree, kind, unresolved, visit};
 
 /// What stands between a stranger and the end of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +63,10 @@ fn stuck<'a>(subject: &Subject<'a>, function: Node<'a>, levels: usize) -> bool {
         return false;
     };
     let modifiers = function.tree["modifiers"].as_array();
-    let modifiers = modifiers.into_iter().flatten().filter_map(|invocation| {
-        target(
-            subject.index,
-            subject.linearized,
-            &function,
-            &invocation["modifierName"],
-        )
-    });
+    let modifiers = modifiers
+        .into_iter()
+        .flatten()
+        .filter_map(|invocation| subject.graph.target(&function, &invocation["modifierName"]));
     if modifiers
         .filter(|modifier| kind(modifier.tree) == "ModifierDefinition")
         .any(|modifier| stuck(subject, modifier, levels))
@@ -101,7 +97,9 @@ fn reverts<'a>(
             match callee["name"].as_str() {
                 Some("revert") if builtin => true,
                 Some("require" | "assert") if builtin => call["arguments"][0]["value"] == "false",
-                _ => target(subject.index, subject.linearized, function, callee)
+                _ => subject
+                    .graph
+                    .target(function, callee)
                     .is_some_and(|next| stuck(subject, next, levels)),
             }
         }

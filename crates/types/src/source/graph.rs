@@ -1,8 +1,8 @@
 //! What the functions of one contract run, for those who ask again and again.
 
 use super::{
-    Index, Node,
-    reach::{Reached, follow, references, starts},
+    Index, Node, Tree,
+    reach::{Bases, Reached, follow, starts},
 };
 use std::{
     cell::{OnceCell, RefCell},
@@ -15,6 +15,7 @@ use std::{
 pub struct CallGraph<'a> {
     index: &'a Index<'a>,
     linearized: &'a [Node<'a>],
+    bases: Bases<'a, 'a>,
     starts: OnceCell<Vec<Node<'a>>>,
     all: OnceCell<Vec<Reached<'a>>>,
     references: RefCell<HashMap<Key, Rc<[Node<'a>]>>>,
@@ -29,6 +30,7 @@ impl<'a> CallGraph<'a> {
         Self {
             index,
             linearized,
+            bases: Bases::new(linearized),
             starts: OnceCell::new(),
             all: OnceCell::new(),
             references: RefCell::default(),
@@ -57,11 +59,17 @@ impl<'a> CallGraph<'a> {
         follow(self.index, starts, enter, |node| self.references(node))
     }
 
+    /// The function or modifier that runs in the contract where the node `tree` inside `from` names
+    /// one; `None` when it names something else or another contract's function.
+    pub fn target(&self, from: &Node<'_>, tree: &Tree) -> Option<Node<'a>> {
+        self.bases.target(self.index, from, tree)
+    }
+
     fn references(&self, node: &Node<'a>) -> Rc<[Node<'a>]> {
         let key = (std::ptr::from_ref(node.tree) as usize, node.contract);
         let known = self.references.borrow().get(&key).cloned();
         known.unwrap_or_else(|| {
-            let found: Rc<[_]> = references(self.index, self.linearized, node).into();
+            let found: Rc<[_]> = self.bases.references(self.index, node).into();
             self.references.borrow_mut().insert(key, Rc::clone(&found));
             found
         })

@@ -10,7 +10,7 @@ pub use excerpt::Excerpt;
 pub use graph::CallGraph;
 pub use reach::{
     Reached, allowances, allows, constructors, dispatch, entry_points, is_constructor, reachable,
-    reachable_from, target, unresolved,
+    reachable_from, unresolved,
 };
 
 pub use tree::Tree;

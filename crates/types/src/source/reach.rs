@@ -1,7 +1,7 @@
 //! Which functions a contract can run: from its entry points through calls, modifiers, libraries.
 
 use super::{Index, Node, Tree, documentation, id, is_interface, kind, visit};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// A function or modifier the contract can run.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub fn reachable<'a>(
 /// What can run first.
 pub(super) fn starts<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec<Node<'a>> {
     let mut starts = entry_points(linearized);
-    starts.extend(chosen_at_construction(index, linearized));
+    starts.extend(chosen_at_construction(index, &Bases::new(linearized)));
     starts
 }
 
@@ -42,9 +42,8 @@ pub fn reachable_from<'a>(
     starts: Vec<Node<'a>>,
     enter: impl FnMut(&Node<'a>) -> bool,
 ) -> Vec<Reached<'a>> {
-    follow(index, starts, enter, |node| {
-        references(index, linearized, node)
-    })
+    let bases = Bases::new(linearized);
+    follow(index, starts, enter, |node| bases.references(index, node))
 }
 
 /// Follows references from some functions on.
@@ -143,7 +142,16 @@ pub fn dispatch<'a>(linearized: &[Node<'a>], function: Node<'a>) -> Node<'a> {
     if !inside || function.tree["visibility"] == "private" {
         return function;
     }
-    first(linearized, function.tree).unwrap_or(function)
+    let all = linearized
+        .iter()
+        .filter(|contract| !is_interface(contract.tree));
+    let same_name = all
+        .flat_map(functions)
+        .filter(|one| name(one.tree) == name(function.tree));
+    let mut with_body = same_name.filter(|one| !one.tree["body"].is_null());
+    with_body
+        .find(|one| overrides(one.tree, function.tree))
+        .unwrap_or(function)
 }
 
 /// Whether documentation allows the unsafe construct `rule`, only here or in all it reaches.
@@ -183,9 +191,15 @@ pub fn is_constructor(tree: &Tree) -> bool {
 
 /// Internal functions that a constructor or a declaration puts into a variable, to be called
 /// later through it.
-fn chosen_at_construction<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec<Node<'a>> {
+fn chosen_at_construction<'a>(index: &Index<'a>, bases: &Bases<'_, 'a>) -> Vec<Node<'a>> {
     let mut found = Vec::new();
-    let during = reachable_from(index, linearized, constructors(linearized), |_| true);
+    let starts = constructors(bases.linearized);
+    let during = follow(
+        index,
+        starts,
+        |_| true,
+        |node| bases.references(index, node),
+    );
     for place in during {
         let mut called = HashSet::new();
         visit(place.node.tree, &mut |tree| {
@@ -195,11 +209,11 @@ fn chosen_at_construction<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec
         });
         visit(place.node.tree, &mut |tree| {
             if matches!(kind(tree), "Identifier" | "MemberAccess") && !called.contains(&id(tree)) {
-                found.extend(target(index, linearized, &place.node, tree));
+                found.extend(bases.target(index, &place.node, tree));
             }
         });
     }
-    for contract in linearized {
+    for contract in bases.linearized {
         for tree in contract.tree["nodes"].as_array().into_iter().flatten() {
             if kind(tree) == "VariableDeclaration" {
                 let from = Node {
@@ -207,7 +221,7 @@ fn chosen_at_construction<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec
                     contract: Some(id(contract.tree)),
                     ..*contract
                 };
-                found.extend(references(index, linearized, &from));
+                found.extend(bases.references(index, &from));
             }
         }
     }
@@ -215,81 +229,102 @@ fn chosen_at_construction<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Vec
     found
 }
 
-pub(super) fn references<'a>(
-    index: &Index<'a>,
-    linearized: &[Node<'a>],
-    from: &Node<'a>,
-) -> Vec<Node<'a>> {
-    let mut found = Vec::new();
-    visit(from.tree, &mut |tree| {
-        found.extend(target(index, linearized, from, tree));
-    });
-    found
+/// A contract and its bases, with their functions by name.
+pub(super) struct Bases<'b, 'a> {
+    linearized: &'b [Node<'a>],
+    /// Functions with a body and the place of their contract, most derived first.
+    by_name: HashMap<&'a str, Vec<(usize, Node<'a>)>>,
 }
 
-/// The function or modifier that runs in the contract where the node `tree` inside `from` names
-/// one; `None` when it names something else or another contract's function.
-pub fn target<'a>(
-    index: &Index<'a>,
-    linearized: &[Node<'a>],
-    from: &Node<'a>,
-    tree: &Tree,
-) -> Option<Node<'a>> {
-    let target = tree["referencedDeclaration"]
-        .as_i64()
-        .or_else(|| tree["function"].as_i64())
-        .and_then(|id| index.get(id))?;
-    if !matches!(
-        kind(target.tree),
-        "FunctionDefinition" | "ModifierDefinition"
-    ) {
-        return None;
+impl<'b, 'a> Bases<'b, 'a> {
+    pub(super) fn new(linearized: &'b [Node<'a>]) -> Self {
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for (place, contract) in linearized.iter().enumerate() {
+            if is_interface(contract.tree) {
+                continue;
+            }
+            for function in functions(contract).filter(|one| !one.tree["body"].is_null()) {
+                let same_name = by_name.entry(name(function.tree)).or_default();
+                same_name.push((place, function));
+            }
+        }
+        Self {
+            linearized,
+            by_name,
+        }
     }
-    let Some(owner) = target.contract else {
-        return Some(target);
-    };
-    let position = |id: i64| {
-        linearized
-            .iter()
-            .position(|base| super::id(base.tree) == id)
-    };
-    let Some(place) = position(owner) else {
-        // Another contract's function is its own affair; a library's runs in this one.
-        return index
-            .get(owner)
-            .is_some_and(|node| node.tree["contractKind"] == "library")
-            .then_some(target);
-    };
-    let qualifier = &tree["expression"];
-    if kind(tree) == "MemberAccess" && qualifier["name"] == "super" {
-        let here = from
-            .contract
-            .and_then(position)
-            .map_or(place, |here| here + 1);
-        let next = linearized.get(here..).unwrap_or_default();
-        return Some(first(next, target.tree).unwrap_or(target));
+
+    /// What the nodes inside one name.
+    pub(super) fn references(&self, index: &Index<'a>, from: &Node<'a>) -> Vec<Node<'a>> {
+        let mut found = Vec::new();
+        visit(from.tree, &mut |tree| {
+            found.extend(self.target(index, from, tree));
+        });
+        found
     }
-    // `Base.f` and a modifier written `Base.m` name one definition and no override of it.
-    let named = kind(tree) == "MemberAccess"
-        || (kind(tree) == "IdentifierPath"
-            && tree["name"].as_str().is_some_and(|name| name.contains('.')));
-    Some(if named {
-        target
-    } else {
-        dispatch(linearized, target)
-    })
+
+    /// The function or modifier that runs in the contract where the node `tree` inside `from` names
+    /// one; `None` when it names something else or another contract's function.
+    pub(super) fn target(
+        &self,
+        index: &Index<'a>,
+        from: &Node<'_>,
+        tree: &Tree,
+    ) -> Option<Node<'a>> {
+        let target = tree["referencedDeclaration"]
+            .as_i64()
+            .or_else(|| tree["function"].as_i64())
+            .and_then(|id| index.get(id))?;
+        if !matches!(
+            kind(target.tree),
+            "FunctionDefinition" | "ModifierDefinition"
+        ) {
+            return None;
+        }
+        let Some(owner) = target.contract else {
+            return Some(target);
+        };
+        let position = |owner: i64| {
+            let mut bases = self.linearized.iter();
+            bases.position(|base| id(base.tree) == owner)
+        };
+        let Some(place) = position(owner) else {
+            // Another contract's function is its own affair; a library's runs in this one.
+            return index
+                .get(owner)
+                .is_some_and(|node| node.tree["contractKind"] == "library")
+                .then_some(target);
+        };
+        let qualifier = &tree["expression"];
+        if kind(tree) == "MemberAccess" && qualifier["name"] == "super" {
+            let here = from
+                .contract
+                .and_then(position)
+                .map_or(place, |here| here + 1);
+            return Some(self.first(here, target.tree).unwrap_or(target));
+        }
+        // `Base.f` and a modifier written `Base.m` name one definition and no override of it.
+        let named = kind(tree) == "MemberAccess"
+            || (kind(tree) == "IdentifierPath"
+                && tree["name"].as_str().is_some_and(|name| name.contains('.')));
+        let fixed = named || target.tree["visibility"] == "private";
+        let found = (!fixed).then(|| self.first(0, target.tree)).flatten();
+        Some(found.unwrap_or(target))
+    }
+
+    /// The first implementation of what `wanted` declares, from a place on.
+    fn first(&self, start: usize, wanted: &Tree) -> Option<Node<'a>> {
+        let all = self.by_name.get(name(wanted))?.iter();
+        let mut later = all.filter(|(place, _)| *place >= start);
+        let found = later.find(|(_, one)| overrides(one.tree, wanted));
+        found.map(|(_, one)| *one)
+    }
 }
 
-/// The first implementation of what `wanted` declares.
-fn first<'a>(linearized: &[Node<'a>], wanted: &Tree) -> Option<Node<'a>> {
-    let wanted_key = key(wanted);
-    linearized
-        .iter()
-        .filter(|contract| !is_interface(contract.tree))
-        .flat_map(functions)
-        // Most differ by their name; keys are dear.
-        .filter(|function| name(function.tree) == name(wanted))
-        .find(|function| !function.tree["body"].is_null() && key(function.tree) == wanted_key)
+/// Whether two definitions of one name are overrides of one another.
+fn overrides(one: &Tree, other: &Tree) -> bool {
+    // Keys are dear.
+    std::ptr::eq(one, other) || key(one) == key(other)
 }
 
 fn functions<'a>(contract: &Node<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {

@@ -1,7 +1,7 @@
 //! What the values inside a function come from: the caller, or something a caller has no say in.
 
 use super::{Subject, has_token};
-use cutover_types::source::{Node, Reached, Tree, id, kind, target, visit, visit_while};
+use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
 use std::{
     collections::HashMap,
     ops::{BitOr, BitOrAssign},
@@ -161,7 +161,7 @@ impl<'s, 'a> Flow<'s, 'a> {
     }
 
     fn target(&self, inside: &Node<'a>, tree: &Tree) -> Option<Node<'a>> {
-        target(self.subject.index, self.subject.linearized, inside, tree)
+        self.subject.graph.target(inside, tree)
     }
 
     fn variable(&self, tree: &Tree) -> Option<Node<'a>> {

@@ -4,7 +4,7 @@ use crate::{
     rules,
     safety::{Subject, guard::runs},
 };
-use cutover_types::source::{Node, Tree, allows, id, kind, target};
+use cutover_types::source::{Node, Tree, allows, id, kind};
 use std::collections::HashSet;
 
 /// Functions deeper than this are not followed.
@@ -133,8 +133,7 @@ impl<'a> Walk<'_, 'a> {
 
     fn call(&mut self, inside: Node<'a>, tree: &'a Tree) -> Option<()> {
         let callee = &tree["expression"];
-        let Some(called) = target(self.subject.index, self.subject.linearized, &inside, callee)
-        else {
+        let Some(called) = self.subject.graph.target(&inside, callee) else {
             return self.tree(inside, callee);
         };
         let number = id(called.tree);

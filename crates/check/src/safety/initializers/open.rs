@@ -10,7 +10,7 @@ use crate::{
 };
 use cutover_types::{
     Finding, Severity,
-    source::{Node, Tree, entry_points, kind, target, visit},
+    source::{Node, Tree, entry_points, kind, visit},
 };
 
 pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
@@ -96,7 +96,7 @@ fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
         let named = &invocation["modifierName"];
         let what = name(named).to_lowercase();
         let says = what.contains("initializ") || what.contains("once");
-        let modifier = target(subject.index, subject.linearized, function, named);
+        let modifier = subject.graph.target(function, named);
         says && modifier.is_none_or(|modifier| {
             !matches!(guard(subject, modifier), Guard::Open | Guard::Anybody)
         })

@@ -2,7 +2,7 @@
 
 use super::initializes;
 use crate::safety::{Subject, guard::runs, members};
-use cutover_types::source::{Node, id, kind, target};
+use cutover_types::source::{Node, id, kind};
 use std::collections::HashSet;
 
 /// A base with initializers that do something.
@@ -57,7 +57,9 @@ fn work<'a>(subject: &Subject<'a>, initializer: Node<'a>) -> HashSet<i64> {
             && statements.into_iter().flatten().any(|statement| {
                 let callee = &statement["expression"]["expression"];
                 kind(&statement["expression"]) != "FunctionCall"
-                    || target(subject.index, subject.linearized, node, callee)
+                    || subject
+                        .graph
+                        .target(node, callee)
                         .is_none_or(|called| !ids.contains(&id(called.tree)))
             })
     };
