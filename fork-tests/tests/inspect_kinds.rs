@@ -28,6 +28,8 @@ mod safes;
 mod selectors;
 #[path = "inspect_kinds/solady.rs"]
 mod solady;
+#[path = "inspect_kinds/unknown.rs"]
+mod unknown;
 #[path = "inspect_kinds/world.rs"]
 mod world;
 

@@ -7,7 +7,8 @@ use crate::{
     },
     error::{InspectError, key},
     kinds::Recognized,
-    session::{Session, stranger},
+    session::{Played, Session, stranger},
+    trace::before_account,
     watch::Read,
 };
 use alloy_primitives::{Address, B256, Bytes, hex, keccak256};
@@ -96,19 +97,8 @@ pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidat
             .push("a stranger's upgrade call succeeds".into());
         found.add(stranger());
     }
-    let code_runs_here: Vec<_> = outcome.calls.iter().map(|frame| frame.to).collect();
-    for read in &played.reads {
-        if let Read::Slot(_, _, value) = read
-            && let Some(address) = address(&value.to_be_bytes::<32>())
-            && !code_runs_here.contains(&address)
-        {
-            found.add(address);
-        }
-    }
-    for address in outcome.calls.iter().skip(1).filter_map(answered) {
-        if !code_runs_here.contains(&address) {
-            found.add(address);
-        }
+    for address in looked_at(&played, None) {
+        found.add(address);
     }
     if let Some(manager) = manager::of(session, call.to).await? {
         let now = manager::direct_callers(session, manager, call).await?;
@@ -144,6 +134,31 @@ pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidat
             .push(format!("the node does not give {}", key(&missing)));
     }
     Ok(found)
+}
+
+/// The addresses that an execution read from slots or was answered, but for those whose code it ran; until
+/// `target` was loaded, if there is one.
+pub(crate) fn looked_at(played: &Played, target: Option<Address>) -> Vec<Address> {
+    let Some(outcome) = played.outcomes.first() else {
+        return Vec::new();
+    };
+    let reads = target.map_or(&played.reads[..], |target| {
+        before_account(&played.reads, target)
+    });
+    let slots = reads.iter().filter_map(|read| match read {
+        Read::Slot(_, _, value) => address(&value.to_be_bytes::<32>()),
+        _ => None,
+    });
+    let calls = outcome.calls.iter().skip(1);
+    let calls = calls.take_while(|frame| Some(frame.to) != target);
+    let mut seen = Vec::new();
+    for address in slots.chain(calls.filter_map(answered)) {
+        let ran = outcome.calls.iter().any(|frame| frame.to == address);
+        if !ran && !seen.contains(&address) {
+            seen.push(address);
+        }
+    }
+    seen
 }
 
 fn answered(frame: &CallFrame) -> Option<Address> {

@@ -143,7 +143,7 @@ fn onward(calls: &[CallFrame], index: usize, proxy: Address) -> Option<usize> {
 }
 
 /// What was read before `target` was loaded.
-fn before_account(reads: &[Read], target: Address) -> &[Read] {
+pub(crate) fn before_account(reads: &[Read], target: Address) -> &[Read] {
     let loaded = reads
         .iter()
         .position(|read| *read == Read::Account(target))

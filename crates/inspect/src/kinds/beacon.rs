@@ -3,7 +3,7 @@
 
 use super::{Kind, Recognized, Subject, admin};
 use crate::{authority, code, error::InspectError, session::Session, trace::slot_holding};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, hex};
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
 use cutover_types::{
@@ -27,6 +27,8 @@ enum Form {
     Child,
     /// Nothing at all: Nomad's.
     Nomad,
+    /// Something else, asked of the contract in ERC-1967's beacon slot.
+    Other,
 }
 
 pub(super) struct Beacon;
@@ -42,22 +44,25 @@ impl Kind for Beacon {
             return Ok(None);
         };
         let asked = subject.forward.question.clone().unwrap_or_default();
+        let in_slot = admin::address_in(session, subject.proxy, BEACON_SLOT).await?;
         let form = if asked[..] == IBeacon::implementationCall::SELECTOR {
             Form::Standard
         } else if asked[..] == childImplementationCall::SELECTOR {
             Form::Child
         } else if asked.is_empty() && code::has_address(&subject.code, beacon) {
             Form::Nomad
+        } else if in_slot == Ok(Some(beacon)) {
+            Form::Other
         } else {
             return Ok(None);
         };
         let mut found = Recognized::new(match form {
             Form::Nomad => ProxyKind::NomadUpgradeBeacon,
-            Form::Standard | Form::Child => ProxyKind::BeaconProxy,
+            Form::Standard | Form::Child | Form::Other => ProxyKind::BeaconProxy,
         });
         found.beacon = Some(beacon);
         // 5.x asks the beacon in its code and writes the slot for show.
-        if let Ok(Some(claimed)) = admin::address_in(session, subject.proxy, BEACON_SLOT).await?
+        if let Ok(Some(claimed)) = in_slot
             && claimed != beacon
         {
             found.conflicts.push(format!(
@@ -75,8 +80,14 @@ impl Kind for Beacon {
             ));
             return Ok(Some(found));
         };
+        if let Form::Other = form {
+            found.notes.push(format!(
+                "it asks its beacon by {}, not by implementation()",
+                hex::encode_prefixed(asked.get(..4).unwrap_or_default())
+            ));
+        }
         let path = match form {
-            Form::Standard => UpgradePath {
+            Form::Standard | Form::Other => UpgradePath {
                 proxy: subject.proxy,
                 verb: Verb::BeaconUpgradeTo,
                 verb_with_data: None,

@@ -1,7 +1,7 @@
 //! A target in the code of a contract that is no clone, and one that shares its slot with other values:
 //! what is known of them is where the target stands, not who wrote them.
 
-use super::{Kind, Recognized, Subject, clones::behind};
+use super::{Kind, Recognized, Subject, clones::behind, unknown::writers};
 use crate::{code, error::InspectError, session::Session};
 use async_trait::async_trait;
 use cutover_types::{ProxyKind, inspection::Location};
@@ -34,7 +34,7 @@ pub(super) struct PackedSlot;
 impl Kind for PackedSlot {
     async fn recognize(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         subject: &Subject,
     ) -> Result<Option<Recognized>, InspectError> {
         let Location::Packed { slot, offset } = subject.forward.location else {
@@ -42,8 +42,9 @@ impl Kind for PackedSlot {
         };
         let mut found = Recognized::new(ProxyKind::PackedSlot);
         found.notes.push(format!(
-            "the target stands in slot {slot} from byte {offset} on; which call writes it is not known"
+            "the target stands in slot {slot} from byte {offset} on"
         ));
+        writers(session, subject, slot, &mut found).await?;
         Ok(Some(found))
     }
 }

@@ -11,10 +11,12 @@ mod chugsplash;
 mod clones;
 mod compound;
 mod constant;
+mod decentraland;
 mod diamond;
 mod eip1822;
 mod eip7702;
 mod erc7760;
+mod eternal;
 mod graph;
 mod immutable;
 mod keep;
@@ -22,7 +24,6 @@ mod optimism;
 mod ossifiable;
 mod own;
 mod owned;
-mod owners;
 mod polygon;
 mod resolved;
 mod safe;
@@ -31,6 +32,7 @@ mod sequence;
 mod starkware;
 mod synthetix;
 mod transparent;
+mod unknown;
 mod uups;
 mod versions;
 mod zos;
@@ -38,11 +40,7 @@ mod zos;
 use crate::{error::InspectError, routes::Routes, session::Session, trace::Forward};
 use alloy_primitives::{Address, Bytes};
 use async_trait::async_trait;
-use cutover_types::{
-    CallKind, ProxyKind, UpgradePath,
-    abi::{ADMIN_SLOT, ZOS_ADMIN_SLOT},
-    diamond::Facet,
-};
+use cutover_types::{CallKind, ProxyKind, UpgradePath, diamond::Facet};
 
 /// A proxy of a known kind.
 #[derive(Clone, Debug)]
@@ -145,9 +143,9 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &sequence::SequenceWallet,
     &eip1822::Eip1822,
     &zos::ZosAdmin,
-    &owners::ZOS_OWNED,
-    &owners::TRUEUSD,
-    &owners::EIP173,
+    &owned::ZOS_OWNED,
+    &owned::TRUEUSD,
+    &owned::EIP173,
     &immutable::ImmutableAdmin,
     &transparent::Transparent,
     &optimism::Optimism,
@@ -174,9 +172,9 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &aragon::AragonKernel,
     &synthetix::SynthetixProxy,
     &safe::Safe,
-    &owned::OpenSea,
-    &owned::EternalStorage,
-    &owned::Decentraland,
+    &owned::OPENSEA,
+    &eternal::EternalStorage,
+    &decentraland::Decentraland,
     // What is left: only where the target stands is known.
     &constant::LibraryConstant,
     &constant::PackedSlot,
@@ -206,13 +204,5 @@ pub(crate) async fn recognize(
             return Ok(recognized);
         }
     }
-    let mut unknown = Recognized::new(ProxyKind::Unknown);
-    unknown.notes.push("how it is upgraded is not known".into());
-    // What would have told it.
-    for slot in [ADMIN_SLOT, ZOS_ADMIN_SLOT] {
-        if let Err(unread) = admin::address_in(session, subject.proxy, slot).await? {
-            unknown.notes.push(unread);
-        }
-    }
-    Ok(unknown)
+    unknown::unknown(session, subject).await
 }

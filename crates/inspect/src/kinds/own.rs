@@ -52,6 +52,16 @@ impl Own {
         }
     }
 
+    /// The answer as a number; `None` when the proxy does not say it itself, an error when the node
+    /// refuses what it depends on.
+    pub(super) fn number(&self) -> Option<Result<U256, String>> {
+        match self {
+            Self::Said(_) => self.word().map(Ok),
+            Self::Silent => None,
+            Self::Unread(missing) => Some(Err(format!("the node does not give {}", key(missing)))),
+        }
+    }
+
     /// Whether the answer is this address, as far as the node tells.
     pub(super) fn is(&self, address: Address) -> bool {
         match self {

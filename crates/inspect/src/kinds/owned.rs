@@ -1,207 +1,172 @@
-//! Proxies with an owner of their own and setters that no other kind shares: OpenSea's, POA's eternal
-//! storage and Decentraland's.
+//! Proxies that obey an owner who, unlike an admin, may also use what they run: hardhat-deploy's
+//! EIP173Proxy, zos' and TrueUSD's OwnedUpgradeabilityProxy, OpenSea's OwnableDelegateProxy.
 
-use super::{Kind, Recognized, Subject};
-use crate::{authority, code::has_selector, error::InspectError, session::Session};
-use alloy_primitives::{Address, B256, U256};
+use super::{Kind, Recognized, Subject, admin, own};
+use crate::{
+    code::has_selector,
+    error::InspectError,
+    session::{Session, stranger},
+    trace::forwarding,
+    watch::Read,
+};
+use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
 use cutover_types::{
-    Argument, ProxyKind, UpgradePath, UpgradeStep, Verb, abi::IProxy, inspection::Location,
+    Missing, ProxyKind, UpgradePath, Verb,
+    abi::{ADMIN_SLOT, IMPLEMENTATION_SLOT, IProxy, ZOS_IMPLEMENTATION_SLOT},
+    inspection::Location,
 };
 
 alloy_sol_types::sol! {
-    interface IOwned {
-        function proxyType() external view returns (uint256);
-        function proxyOwner() external view returns (address);
-        function upgradeabilityOwner() external view returns (address);
-        function version() external view returns (uint256);
-        function currentContract() external view returns (address);
-        function implementation() external view returns (address);
-    }
-
-    interface IEternal {
-        function upgradeTo(uint256 version, address implementation) external;
-    }
-
-    interface IDecentraland {
-        function upgrade(address newContract, bytes data) external;
-    }
+    function proxyOwner() external view returns (address);
+    function upgradeabilityOwner() external view returns (address);
+    function proxyType() external view returns (uint256);
 }
 
-/// The slot the implementation stands in, whole.
-fn slot(subject: &Subject) -> Option<B256> {
-    match subject.forward.location {
-        Location::Slot(slot) => Some(slot),
-        _ => None,
-    }
+/// `org.zeppelinos.proxy.owner`, hashed.
+const ZOS_OWNER_SLOT: B256 =
+    b256!("337c729c04082e3bdd94ba7d2b5a8a642f3a138702366a91707825373a2029ba");
+/// `trueUSD.proxy.implementation` and `trueUSD.proxy.owner`, hashed.
+const TRUEUSD_IMPLEMENTATION_SLOT: B256 =
+    b256!("6e41e0fbe643dfdb6043698bf865aada82dc46b953f754a3468eaa272a362dc7");
+const TRUEUSD_OWNER_SLOT: B256 =
+    b256!("6279e8199720cf3557ecd8b58d667c8edc486bd1cf3ad59ea9ebdfcae0d0dfac");
+
+/// ERC-897's proxy type of proxies that can be upgraded.
+const UPGRADEABLE: U256 = U256::from_limbs([2, 0, 0, 0]);
+
+/// A proxy that keeps its owner in `owner_slot` and answers `question` with it.
+pub(super) struct OwnedProxy {
+    kind: ProxyKind,
+    slot: B256,
+    owner_slot: B256,
+    question: [u8; 4],
+    /// Whether it must also say that it is upgradeable by ERC-897: its slots are anyone's.
+    says_upgradeable: bool,
 }
 
-async fn owner(
-    session: &mut Session,
-    proxy: Address,
-    questions: [Vec<u8>; 2],
-) -> Result<(Option<Address>, Option<U256>), InspectError> {
-    let answers = session.ask(questions.map(|data| (proxy, data))).await?;
-    let [owner, other] = answers.as_slice() else {
-        return Ok((None, None));
-    };
-    Ok((owner.address(), other.word()))
-}
+pub(super) const EIP173: OwnedProxy = OwnedProxy {
+    kind: ProxyKind::Eip173,
+    slot: IMPLEMENTATION_SLOT,
+    owner_slot: ADMIN_SLOT,
+    question: IProxy::ownerCall::SELECTOR,
+    says_upgradeable: false,
+};
 
-/// OpenSea's `OwnableDelegateProxy`: the implementation in slot 0, each user's own owner in slot 1.
-pub(super) struct OpenSea;
+pub(super) const ZOS_OWNED: OwnedProxy = OwnedProxy {
+    kind: ProxyKind::ZosOwned,
+    slot: ZOS_IMPLEMENTATION_SLOT,
+    owner_slot: ZOS_OWNER_SLOT,
+    question: proxyOwnerCall::SELECTOR,
+    says_upgradeable: false,
+};
+
+pub(super) const TRUEUSD: OwnedProxy = OwnedProxy {
+    kind: ProxyKind::TrueUsd,
+    slot: TRUEUSD_IMPLEMENTATION_SLOT,
+    owner_slot: TRUEUSD_OWNER_SLOT,
+    question: proxyOwnerCall::SELECTOR,
+    says_upgradeable: false,
+};
+
+pub(super) const OPENSEA: OwnedProxy = OwnedProxy {
+    kind: ProxyKind::OpenSeaOwned,
+    slot: B256::ZERO,
+    owner_slot: B256::with_last_byte(1),
+    question: upgradeabilityOwnerCall::SELECTOR,
+    says_upgradeable: true,
+};
 
 #[async_trait(?Send)]
-impl Kind for OpenSea {
+impl Kind for OwnedProxy {
     async fn recognize(
         &self,
         session: &mut Session,
         subject: &Subject,
     ) -> Result<Option<Recognized>, InspectError> {
-        let first = slot(subject) == Some(B256::ZERO);
-        if !first || !has_selector(&subject.code, IProxy::upgradeToCall::SELECTOR) {
+        let proxy = subject.proxy;
+        if subject.forward.location != Location::Slot(self.slot)
+            || !has_selector(&subject.code, IProxy::upgradeToCall::SELECTOR)
+        {
             return Ok(None);
         }
-        let questions = [
-            IOwned::upgradeabilityOwnerCall {}.abi_encode(),
-            IOwned::proxyTypeCall {}.abi_encode(),
-        ];
-        let (holder, form) = owner(session, subject.proxy, questions).await?;
-        let Some(holder) = holder.filter(|_| form == Some(U256::from(2))) else {
-            return Ok(None);
-        };
-        let second = session.slot(subject.proxy, B256::with_last_byte(1)).await?;
-        if second != Some(U256::from_be_bytes(holder.into_word().0)) {
+        let in_slot = admin::address_in(session, proxy, self.owner_slot).await?;
+        let owner = in_slot.clone().ok().flatten();
+        // The first of zos answer only their owner.
+        let mut answers = self.answers(session, proxy, stranger()).await?;
+        if let Some(owner) = owner {
+            answers = answers || self.answers(session, proxy, owner).await?;
+        }
+        if !answers {
             return Ok(None);
         }
-        let mut found = Recognized::new(ProxyKind::OpenSeaOwned);
-        found.admin = Some(holder);
-        found.paths.push(UpgradePath {
-            proxy: subject.proxy,
+        if self.says_upgradeable {
+            let [form] =
+                own::answers(session, proxy, stranger(), [proxyTypeCall {}.abi_encode()]).await?;
+            if form.word() != Some(UPGRADEABLE) {
+                return Ok(None);
+            }
+        }
+        let mut found = Recognized::new(self.kind);
+        let with_data = has_selector(&subject.code, IProxy::upgradeToAndCallCall::SELECTOR);
+        let mut path = UpgradePath {
+            proxy,
             verb: Verb::UpgradeTo,
-            verb_with_data: Some(Verb::UpgradeToAndCall),
-            from: holder,
-            to: subject.proxy,
-            holder: subject.proxy,
-            slot: B256::ZERO,
+            verb_with_data: with_data.then_some(Verb::UpgradeToAndCall),
+            from: Address::ZERO,
+            to: proxy,
+            holder: proxy,
+            slot: self.slot,
             steps: Vec::new(),
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
             steps_again: Vec::new(),
+        };
+        match in_slot {
+            Ok(Some(owner)) => {
+                path.from = owner;
+                found.admin = Some(owner);
+                found.paths.push(path);
+            }
+            Ok(None) => found.shut = Some("it has no owner: nobody can upgrade it".into()),
+            Err(unread) => {
+                found.unsent = Some((path, format!("its owner is not known: {unread}")));
+                found.notes.push(unread);
+            }
+        }
+        Ok(Some(found))
+    }
+}
+
+impl OwnedProxy {
+    /// Whether the proxy itself, not what it runs, answers who its owner is, with what its slot holds.
+    async fn answers(
+        &self,
+        session: &mut Session,
+        proxy: Address,
+        sender: Address,
+    ) -> Result<bool, InspectError> {
+        let question = self.question.to_vec();
+        let played = session.call(sender, proxy, question).await?;
+        let Some(outcome) = played.outcomes.first() else {
+            return Ok(false);
+        };
+        let unread = Missing::Slot {
+            address: proxy,
+            slot: self.owner_slot,
+        };
+        let answer = outcome.output.get(..32);
+        let holds = played.reads.iter().any(|read| match read {
+            Read::Slot(whose, slot, value) => {
+                (*whose, *slot) == (proxy, self.owner_slot)
+                    && answer == Some(&value.to_be_bytes::<32>()[..])
+            }
+            Read::Guessed(missing) => *missing == unread,
+            Read::Account(_) => false,
         });
-        Ok(Some(found))
-    }
-}
-
-/// POA's eternal storage proxy: each upgrade needs a higher version number than the one before, the
-/// way back too.
-pub(super) struct EternalStorage;
-
-#[async_trait(?Send)]
-impl Kind for EternalStorage {
-    async fn recognize(
-        &self,
-        session: &mut Session,
-        subject: &Subject,
-    ) -> Result<Option<Recognized>, InspectError> {
-        let Some(slot) = slot(subject) else {
-            return Ok(None);
-        };
-        if !has_selector(&subject.code, IEternal::upgradeToCall::SELECTOR) {
-            return Ok(None);
-        }
-        let proxy = subject.proxy;
-        let questions = [
-            IOwned::upgradeabilityOwnerCall {}.abi_encode(),
-            IOwned::versionCall {}.abi_encode(),
-        ];
-        let (holder, Some(version)) = owner(session, proxy, questions).await? else {
-            return Ok(None);
-        };
-        let mut found = Recognized::new(ProxyKind::EternalStorage);
-        found.admin = holder;
-        let Some(holder) = holder else {
-            found.shut = Some("it has no owner: nobody can upgrade it".into());
-            return Ok(Some(found));
-        };
-        let step = |after: u64, function: &str, data: Option<Argument>| {
-            let number = version.checked_add(U256::from(after))?;
-            let mut arguments = vec![
-                Argument::Value(number.to_string()),
-                Argument::Implementation,
-            ];
-            arguments.extend(data);
-            Some(vec![UpgradeStep::new(holder, proxy, function, arguments)])
-        };
-        let plain = "upgradeTo(uint256,address)";
-        let with_data = "upgradeToAndCall(uint256,address,bytes)";
-        let (Some(there), Some(data), Some(back), Some(again)) = (
-            step(1, plain, None),
-            step(1, with_data, Some(Argument::Data)),
-            step(2, plain, None),
-            step(3, plain, None),
-        ) else {
-            found.shut = Some(format!(
-                "its version is {version}: no upgrade can have a higher one that leaves a way back"
-            ));
-            return Ok(Some(found));
-        };
-        let mut path = UpgradePath::of(proxy, slot, there);
-        path.verb_with_data = Some(Verb::Steps);
-        path.steps_with_data = data;
-        path.steps_back = back;
-        path.steps_again = again;
-        found.notes.push(format!(
-            "it has version {version}, and each upgrade needs a higher one: the way back too"
-        ));
-        found.paths.push(path);
-        Ok(Some(found))
-    }
-}
-
-/// Decentraland's `Proxy`: the upgrade always runs `initialize(bytes)`.
-pub(super) struct Decentraland;
-
-#[async_trait(?Send)]
-impl Kind for Decentraland {
-    async fn recognize(
-        &self,
-        session: &mut Session,
-        subject: &Subject,
-    ) -> Result<Option<Recognized>, InspectError> {
-        let Some(slot) = slot(subject) else {
-            return Ok(None);
-        };
-        if !has_selector(&subject.code, IDecentraland::upgradeCall::SELECTOR) {
-            return Ok(None);
-        }
-        let proxy = subject.proxy;
-        let questions = [
-            IOwned::proxyOwnerCall {}.abi_encode(),
-            IOwned::currentContractCall {}.abi_encode(),
-        ];
-        let (holder, current) = owner(session, proxy, questions).await?;
-        let implementation = subject.forward.target;
-        if current != Some(U256::from_be_bytes(implementation.into_word().0)) {
-            return Ok(None);
-        }
-        let mut found = Recognized::new(ProxyKind::DecentralandStorage);
-        found.admin = holder;
-        found
-            .notes
-            .push("an upgrade runs initialize(bytes) of the new implementation".into());
-        let step = UpgradeStep::new(
-            holder.unwrap_or_default(),
-            proxy,
-            "upgrade(address,bytes)",
-            vec![Argument::Implementation, Argument::Data],
-        );
-        let path = UpgradePath::of(proxy, slot, vec![step]);
-        match holder {
-            Some(_) => found.paths.push(path),
-            None => authority::paths(session, path, implementation, &mut found).await?,
-        }
-        Ok(Some(found))
+        Ok(holds
+            && outcome.status.is_success()
+            && forwarding(&outcome.calls, proxy, &self.question).is_none())
     }
 }

@@ -5,7 +5,7 @@ use super::Call;
 use crate::inspection::CodeAt;
 use alloy_dyn_abi::{DynSolType, DynSolValue, JsonAbiExt};
 use alloy_json_abi::Function;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, Selector, hex};
 use serde::{Deserialize, Serialize};
 
 /// What stands in an argument's place.
@@ -44,7 +44,8 @@ pub struct UpgradeStep {
     pub from: Address,
     /// The receiver.
     pub to: Receiver,
-    /// The function's signature, `upgrade(address,bytes32,bytes)`.
+    /// The function's signature, `upgrade(address,bytes32,bytes)`; where its name is not known, its
+    /// selector in the name's place: `0xa3499c73(address,bytes32,bytes)`.
     pub function: String,
     /// Its arguments.
     pub arguments: Vec<Argument>,
@@ -95,9 +96,21 @@ impl UpgradeStep {
         self.arguments.contains(&Argument::Data)
     }
 
+    /// The function, and its selector where that stands in the name's place.
+    fn parsed(&self) -> Option<(Option<Selector>, Function)> {
+        let Some(digits) = self.function.strip_prefix("0x") else {
+            return Some((None, Function::parse(&self.function).ok()?));
+        };
+        let (digits, types) = digits.split_at_checked(8)?;
+        let mut selector = Selector::ZERO;
+        hex::decode_to_slice(digits, selector.as_mut_slice()).ok()?;
+        let function = Function::parse(&format!("named{types}")).ok()?;
+        Some((Some(selector), function))
+    }
+
     /// The call that installs `implementation`; `None` when the signature and the arguments do not agree.
     pub fn call(&self, proxy: Address, implementation: &CodeAt, data: &Bytes) -> Option<StepCall> {
-        let function = Function::parse(&self.function).ok()?;
+        let (selector, function) = self.parsed()?;
         if function.inputs.len() != self.arguments.len() {
             return None;
         }
@@ -135,7 +148,9 @@ impl UpgradeStep {
             Receiver::Contract(address) => address,
             Receiver::Implementation => implementation.address,
         };
-        let mut call = Call::new(to, function.abi_encode_input(&values).ok()?);
+        let selector = selector.unwrap_or(function.selector());
+        let encoded = function.abi_encode_input_raw(&values).ok()?;
+        let mut call = Call::new(to, [selector.as_slice(), &encoded].concat());
         call.operation = self.operation;
         Some(StepCall {
             from: self.from,
@@ -148,7 +163,7 @@ impl UpgradeStep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{B256, hex};
+    use alloy_primitives::B256;
 
     fn code() -> CodeAt {
         CodeAt {
@@ -216,6 +231,25 @@ mod tests {
             step("upgradeTo(uint8)", vec![Argument::Value("256".into())]),
         ] {
             assert_eq!(data(&wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_selector_takes_the_place_of_a_name_that_is_not_known() {
+        let arguments = || vec![Argument::Implementation, Argument::CodeHash, Argument::Data];
+        let step =
+            |function: &str| UpgradeStep::new(Address::ZERO, Address::ZERO, function, arguments());
+        let named = data(&step("upgrade(address,bytes32,bytes)"));
+        assert!(named.is_some());
+        assert_eq!(data(&step("0xa3499c73(address,bytes32,bytes)")), named);
+        for wrong in [
+            "0xa3499c(address)",
+            "0x",
+            "0xa3499cé3(address)",
+            "0xa3499c73",
+            "0xa3499c73()",
+        ] {
+            assert_eq!(data(&step(wrong)), None, "{wrong}");
         }
     }
 
