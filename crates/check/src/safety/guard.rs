@@ -1,11 +1,16 @@
 //! Whether a function looks at who calls it, as far as its source shows.
 
 mod conditions;
+mod door;
+mod evaluate;
 mod flow;
+mod marks;
+mod writes;
 
 use super::Subject;
 use conditions::Weight;
 use cutover_types::source::{Node, Reached, Tree, kind, unresolved, visit};
+pub(super) use door::{Door, door};
 
 /// What stands between a stranger and the end of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
         return;
     }
     calls::inspect(subject, blue, contract, outcome);
-    open::inspect(subject, outcome);
+    open::inspect(subject, blue, outcome);
     versions::inspect(subject, blue, contract, outcome);
     locked::inspect(subject, contract, outcome);
 }

@@ -2,13 +2,15 @@
 
 use super::{
     MAX_LEVELS, Subject,
-    flow::{Flow, Marks},
-    has_token, is_builtin, reverts,
+    flow::{Flow, is_foreign},
+    has_token, is_builtin,
+    marks::Marks,
+    reverts,
 };
 use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
 
 /// Deepest a condition is taken apart.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// What keeps a stranger out, the lightest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,9 +23,11 @@ pub(super) enum Weight {
 }
 
 /// A condition, and what it must be for the function to go on, where that is plain.
-struct Condition<'a> {
-    tree: &'a Tree,
-    must: Option<bool>,
+pub(super) struct Condition<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) must: Option<bool>,
+    /// The whole `if` that it belongs to.
+    pub(super) branch: Option<&'a Tree>,
 }
 
 /// The heaviest condition in all that runs in the first one.
@@ -44,7 +48,11 @@ pub(super) fn heaviest<'a>(subject: &Subject<'a>, inside: &[Reached<'a>]) -> Wei
     inside.iter().map(weigh).max().unwrap_or(Weight::Nothing)
 }
 
-fn conditions<'a>(subject: &Subject<'a>, function: &Node<'a>, first: bool) -> Vec<Condition<'a>> {
+pub(super) fn conditions<'a>(
+    subject: &Subject<'a>,
+    function: &Node<'a>,
+    first: bool,
+) -> Vec<Condition<'a>> {
     let mut found = Vec::new();
     // What only answers leaves the decision to who asks.
     let results = function.tree["returnParameters"]["parameters"].as_array();
@@ -69,6 +77,7 @@ fn conditions<'a>(subject: &Subject<'a>, function: &Node<'a>, first: bool) -> Ve
                     found.push(Condition {
                         tree: &tree["condition"],
                         must,
+                        branch: Some(tree),
                     });
                 }
             }
@@ -78,27 +87,33 @@ fn conditions<'a>(subject: &Subject<'a>, function: &Node<'a>, first: bool) -> Ve
                 found.push(Condition {
                     tree: &tree["condition"],
                     must: None,
+                    branch: None,
                 });
             }
             "WhileStatement" | "DoWhileStatement" | "ForStatement" if decides(&tree["body"]) => {
                 found.push(Condition {
                     tree: &tree["condition"],
                     must: None,
+                    branch: None,
                 });
             }
             "FunctionCall" => {
                 let callee = &tree["expression"];
-                let type_id = callee["typeDescriptions"]["typeIdentifier"].as_str();
                 if matches!(callee["name"].as_str(), Some("require" | "assert"))
                     && is_builtin(subject, callee)
                 {
                     found.push(Condition {
                         tree: &tree["arguments"][0],
                         must: Some(true),
+                        branch: None,
                     });
-                } else if type_id.is_some_and(is_foreign) {
+                } else if is_foreign(callee) {
                     // A call to another contract may fail there.
-                    found.push(Condition { tree, must: None });
+                    found.push(Condition {
+                        tree,
+                        must: None,
+                        branch: None,
+                    });
                 }
             }
             _ => {}
@@ -108,14 +123,9 @@ fn conditions<'a>(subject: &Subject<'a>, function: &Node<'a>, first: bool) -> Ve
     found
 }
 
-/// Whether a type is that of a function of another contract.
-fn is_foreign(type_id: &str) -> bool {
-    type_id.starts_with("t_function_external") || type_id.starts_with("t_function_bare")
-}
-
 /// Whether it makes a difference that a part of a function runs: it can stop or skip the rest,
 /// change state, or call what may. Events and counters make none.
-fn decides(subject: &Subject<'_>, part: &Tree, leaves: bool) -> bool {
+pub(super) fn decides(subject: &Subject<'_>, part: &Tree, leaves: bool) -> bool {
     let mut found = false;
     visit_while(part, &mut |tree| {
         found |= match kind(tree) {
@@ -153,7 +163,7 @@ fn ends<'a>(subject: &Subject<'a>, function: &Node<'a>, branch: &'a Tree) -> boo
     last.is_some_and(|last| reverts(subject, function, last, MAX_LEVELS))
 }
 
-fn weight<'a>(
+pub(super) fn weight<'a>(
     flow: &Flow<'_, 'a>,
     inside: &Node<'a>,
     tree: &'a Tree,
@@ -222,7 +232,7 @@ fn single<'a>(
 }
 
 /// The weight of assembly that can stop.
-fn assembly<'a>(flow: &Flow<'_, 'a>, function: &Node<'a>) -> Weight {
+pub(super) fn assembly<'a>(flow: &Flow<'_, 'a>, function: &Node<'a>) -> Weight {
     let mut heaviest = Weight::Nothing;
     visit(function.tree, &mut |block| {
         if kind(block) != "InlineAssembly" {

@@ -1,57 +1,19 @@
 //! What the values inside a function come from: the caller, or something a caller has no say in.
 
-use super::{Subject, has_token};
-use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
-use std::{
-    collections::HashMap,
-    ops::{BitOr, BitOrAssign},
+use super::{
+    Subject, has_token,
+    marks::{Marks, Value},
 };
+use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Most times that all is gone through again; a longer way of a value is not followed.
 const MAX_ROUNDS: usize = 12;
 
-/// What a value depends on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(u8);
-
-impl Marks {
-    /// `msg.sender`.
-    pub(super) const SENDER: Self = Self(1);
-    /// `tx.origin`.
-    pub(super) const ORIGIN: Self = Self(2);
-    /// State, the block, a signature, an address that is written out.
-    pub(super) const OTHER: Self = Self(4);
-    /// The contract's own address.
-    pub(super) const THIS: Self = Self(8);
-    /// A constant that is no address.
-    pub(super) const FIXED: Self = Self(16);
-
-    pub(super) fn any(self, wanted: Self) -> bool {
-        self.0 & wanted.0 != 0
-    }
-
-    fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-}
-
-impl BitOr for Marks {
-    type Output = Self;
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for Marks {
-    fn bitor_assign(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-}
-
-/// The marks of all variables and of what functions return, by their definition's id.
+/// The values of all variables and of what functions return, by their definition's id.
 pub(super) struct Flow<'s, 'a> {
     subject: &'s Subject<'a>,
-    marks: HashMap<i64, Marks>,
+    values: HashMap<i64, Value>,
     changed: bool,
 }
 
@@ -60,7 +22,7 @@ impl<'s, 'a> Flow<'s, 'a> {
     pub(super) fn new(subject: &'s Subject<'a>, inside: &[Reached<'a>]) -> Self {
         let mut flow = Self {
             subject,
-            marks: HashMap::new(),
+            values: HashMap::new(),
             changed: true,
         };
         for _ in 0..MAX_ROUNDS {
@@ -76,43 +38,74 @@ impl<'s, 'a> Flow<'s, 'a> {
 
     /// What an expression inside a function depends on.
     pub(super) fn of(&self, inside: &Node<'a>, tree: &'a Tree) -> Marks {
-        let mut marks = Marks::default();
+        self.value(inside, tree).marks
+    }
+
+    /// What an expression inside a function depends on, and which state.
+    pub(super) fn value(&self, inside: &Node<'a>, tree: &'a Tree) -> Value {
+        let mut value = Value::default();
+        // What a member of a struct is taken from: that member is read, and no more of it.
+        let mut around = HashSet::new();
         visit_while(tree, &mut |node| {
             let member = node["memberName"].as_str();
             if kind(node) == "MemberAccess"
                 && matches!(member, Some("code" | "codehash" | "balance"))
             {
                 // What the contract has is not where it is: state, as OpenZeppelin's initializers ask it.
-                let whose = self.of(inside, &node["expression"]);
-                marks |= match whose.any(Marks::THIS) {
-                    true => whose.without(Marks::THIS) | Marks::OTHER,
-                    false => whose,
-                };
+                let mut whose = self.value(inside, &node["expression"]);
+                if whose.marks.any(Marks::THIS) {
+                    whose.marks = whose.marks.without(Marks::THIS) | Marks::OTHER | Marks::AWAY;
+                }
+                value.add(&whose);
                 return false;
             }
+            let states_count = !around.contains(&id(node));
             if let Some(called) = self.target(inside, node) {
-                marks |= self.known(id(called.tree));
+                match self.values.get(&id(called.tree)) {
+                    Some(known) if states_count => value.add(known),
+                    Some(known) => value.marks |= known.marks,
+                    None => {}
+                }
             }
             match (kind(node), node["name"].as_str()) {
                 ("MemberAccess", _) => {
                     let of = node["expression"]["name"].as_str();
                     match (of, node["memberName"].as_str()) {
-                        (Some("msg"), Some("sender")) => marks |= Marks::SENDER,
-                        (Some("tx"), Some("origin")) => marks |= Marks::ORIGIN,
+                        (Some("msg"), Some("sender")) => value.marks |= Marks::SENDER,
+                        (Some("tx"), Some("origin")) => value.marks |= Marks::ORIGIN,
                         _ => {}
                     }
                 }
-                ("Identifier", Some("this")) => marks |= Marks::THIS,
-                ("Identifier", Some("block" | "now" | "ecrecover")) => marks |= Marks::OTHER,
-                ("Literal", _) if is_address(node) => marks |= Marks::OTHER,
+                ("FunctionCall", _) if is_foreign(&node["expression"]) => {
+                    value.marks |= Marks::AWAY;
+                }
+                ("Identifier", Some("this")) => value.marks |= Marks::THIS,
+                ("Identifier", Some("block" | "now" | "ecrecover")) => {
+                    value.marks |= Marks::OTHER | Marks::AWAY;
+                }
+                ("Literal", _) if is_address(node) => value.marks |= Marks::OTHER,
                 _ => {}
             }
             if let Some(variable) = self.variable(node) {
-                marks |= self.known(id(variable.tree)) | own(variable.tree);
+                let known = self.values.get(&id(variable.tree));
+                value.marks |=
+                    known.map_or(own(variable.tree), |known| known.marks | own(variable.tree));
+                let member = kind(node) == "MemberAccess" && variable.tree["stateVariable"] != true;
+                let copied = || !self.value(inside, &node["expression"]).states.is_empty();
+                if is_stored(node, &variable) || (member && copied()) {
+                    if states_count {
+                        value.states.insert(id(variable.tree));
+                    }
+                    if member {
+                        around.extend(taken_from(node));
+                    }
+                } else if let Some(known) = known.filter(|_| states_count) {
+                    value.states.extend(&known.states);
+                }
             }
             true
         });
-        marks
+        value
     }
 
     /// What a block of assembly looks at by itself, and through variables from outside of it.
@@ -144,20 +137,28 @@ impl<'s, 'a> Flow<'s, 'a> {
         });
         let mut outside = Marks::default();
         for variable in self.outer(block) {
-            outside |= self.known(id(variable.tree)) | own(variable.tree);
+            let known = self.values.get(&id(variable.tree));
+            let known = known.map_or_else(Marks::default, |known| known.marks);
+            outside |= known | own(variable.tree);
+        }
+        let asks_code = ["extcodesize", "extcodehash"];
+        let mut code = asks_code.iter().any(|word| has_token(text, word));
+        visit(block, &mut |tree| {
+            let called = tree["functionName"]["name"].as_str();
+            code |= called.is_some_and(|called| asks_code.contains(&called));
+        });
+        if code && (marks | outside).any(Marks::THIS) {
+            marks = marks.without(Marks::THIS) | Marks::OTHER | Marks::AWAY;
+            outside = outside.without(Marks::THIS);
         }
         (marks, outside)
     }
 
-    fn known(&self, id: i64) -> Marks {
-        self.marks.get(&id).copied().unwrap_or_default()
-    }
-
-    fn add(&mut self, id: i64, marks: Marks) {
-        let entry = self.marks.entry(id).or_default();
-        let more = *entry | marks;
-        self.changed |= more != *entry;
-        *entry = more;
+    fn add(&mut self, id: i64, value: &Value) {
+        let entry = self.values.entry(id).or_default();
+        let before = (entry.marks, entry.states.len());
+        entry.add(value);
+        self.changed |= before != (entry.marks, entry.states.len());
     }
 
     fn target(&self, inside: &Node<'a>, tree: &Tree) -> Option<Node<'a>> {
@@ -173,7 +174,7 @@ impl<'s, 'a> Flow<'s, 'a> {
     }
 
     /// Variables that a block of assembly names.
-    fn outer(&self, block: &Tree) -> Vec<Node<'a>> {
+    pub(super) fn outer(&self, block: &Tree) -> Vec<Node<'a>> {
         let mut found = Vec::new();
         visit(&block["externalReferences"], &mut |tree| {
             let declared = tree["declaration"].as_i64();
@@ -185,26 +186,26 @@ impl<'s, 'a> Flow<'s, 'a> {
     /// Hands marks on along assignments, calls and results.
     fn go_through(&mut self, function: &Node<'a>) {
         let own_id = id(function.tree);
-        let mut found: Vec<(i64, Marks)> = Vec::new();
+        let mut found: Vec<(i64, Value)> = Vec::new();
         visit(function.tree, &mut |tree| match kind(tree) {
             "VariableDeclarationStatement" => {
-                let marks = self.of(function, &tree["initialValue"]);
+                let value = self.value(function, &tree["initialValue"]);
                 for one in tree["declarations"].as_array().into_iter().flatten() {
-                    found.push((id(one), marks));
+                    found.push((id(one), value.clone()));
                 }
             }
             "Assignment" => {
-                let marks = self.of(function, &tree["rightHandSide"]);
-                self.assigned(&tree["leftHandSide"], marks, &mut found);
+                let value = self.value(function, &tree["rightHandSide"]);
+                self.assigned(&tree["leftHandSide"], &value, &mut found);
             }
-            "Return" => found.push((own_id, self.of(function, &tree["expression"]))),
+            "Return" => found.push((own_id, self.value(function, &tree["expression"]))),
             // What is done under a condition tells about the condition.
             "IfStatement" | "WhileStatement" | "DoWhileStatement" | "ForStatement" => {
-                let marks = self.of(function, &tree["condition"]);
+                let value = self.value(function, &tree["condition"]);
                 for part in ["trueBody", "falseBody", "body"] {
                     visit(&tree[part], &mut |inner| match kind(inner) {
-                        "Assignment" => self.assigned(&inner["leftHandSide"], marks, &mut found),
-                        "Return" => found.push((own_id, marks)),
+                        "Assignment" => self.assigned(&inner["leftHandSide"], &value, &mut found),
+                        "Return" => found.push((own_id, value.clone())),
                         _ => {}
                     });
                 }
@@ -222,9 +223,18 @@ impl<'s, 'a> Flow<'s, 'a> {
             }
             "InlineAssembly" => {
                 let (inside, outside) = self.of_assembly(tree);
+                let mut value = Value {
+                    marks: inside | outside,
+                    states: BTreeSet::new(),
+                };
+                for variable in self.outer(tree) {
+                    if variable.tree["stateVariable"] == true {
+                        value.states.insert(id(variable.tree));
+                    }
+                }
                 for variable in self.outer(tree) {
                     if variable.tree["stateVariable"] != true {
-                        found.push((id(variable.tree), inside | outside));
+                        found.push((id(variable.tree), value.clone()));
                     }
                 }
             }
@@ -232,23 +242,27 @@ impl<'s, 'a> Flow<'s, 'a> {
         });
         let results = &function.tree["returnParameters"]["parameters"];
         for result in results.as_array().into_iter().flatten() {
-            found.push((own_id, self.known(id(result))));
+            let known = self.values.get(&id(result)).cloned();
+            found.extend(known.map(|known| (own_id, known)));
         }
-        for (to, marks) in found {
-            self.add(to, marks);
+        for (to, value) in found {
+            self.add(to, &value);
         }
     }
 
     /// The variables on the left of an assignment.
-    fn assigned(&self, left: &Tree, marks: Marks, found: &mut Vec<(i64, Marks)>) {
+    fn assigned(&self, left: &Tree, value: &Value, found: &mut Vec<(i64, Value)>) {
         match kind(left) {
             "Identifier" => {
-                found.extend(self.variable(left).map(|one| (id(one.tree), marks)));
+                let one = self.variable(left);
+                // What was put into state may be another caller's by the time it is asked.
+                let one = one.filter(|one| one.tree["stateVariable"] != true);
+                found.extend(one.map(|one| (id(one.tree), value.clone())));
             }
             "TupleExpression" => {
                 for part in left["components"].as_array().into_iter().flatten() {
                     if kind(part) == "Identifier" {
-                        self.assigned(part, marks, found);
+                        self.assigned(part, value, found);
                     }
                 }
             }
@@ -259,7 +273,7 @@ impl<'s, 'a> Flow<'s, 'a> {
                 let local = base.filter(|base| {
                     base.tree["stateVariable"] != true && base.tree["storageLocation"] == "memory"
                 });
-                found.extend(local.map(|one| (id(one.tree), marks)));
+                found.extend(local.map(|one| (id(one.tree), value.clone())));
             }
             _ => {}
         }
@@ -271,7 +285,7 @@ impl<'s, 'a> Flow<'s, 'a> {
         function: &Node<'a>,
         callee: &'a Tree,
         call: &'a Tree,
-        found: &mut Vec<(i64, Marks)>,
+        found: &mut Vec<(i64, Value)>,
     ) {
         let Some(called) = self.target(function, callee) else {
             return;
@@ -281,16 +295,45 @@ impl<'s, 'a> Flow<'s, 'a> {
         let parameters = parameters.unwrap_or_default();
         let named = call["names"].as_array().is_some_and(|all| !all.is_empty());
         if named || parameters.len() < given.len() {
-            let marks = self.of(function, call);
-            found.extend(parameters.iter().map(|one| (id(one), marks)));
+            let value = self.value(function, call);
+            found.extend(parameters.iter().map(|one| (id(one), value.clone())));
             return;
         }
         // `using for`: what stands before the dot is the first argument.
         let bound = parameters.len() - given.len();
         let first = (bound > 0).then(|| &callee["expression"]);
         for (parameter, argument) in parameters.iter().zip(first.into_iter().chain(given)) {
-            found.push((id(parameter), self.of(function, argument)));
+            found.push((id(parameter), self.value(function, argument)));
         }
+    }
+}
+
+/// Whether a call, by what is called, is one to another contract.
+pub(super) fn is_foreign(callee: &Tree) -> bool {
+    let type_id = callee["typeDescriptions"]["typeIdentifier"].as_str();
+    type_id.is_some_and(|id| {
+        id.starts_with("t_function_external") || id.starts_with("t_function_bare")
+    })
+}
+
+/// Whether a node that names a variable reads state that can change.
+pub(super) fn is_stored(node: &Tree, variable: &Node<'_>) -> bool {
+    let fixed = variable.tree["constant"] == true || variable.tree["mutability"] == "constant";
+    let of = node["expression"]["typeDescriptions"]["typeIdentifier"].as_str();
+    let member = kind(node) == "MemberAccess" && of.is_some_and(|of| of.contains("_storage"));
+    !fixed && (variable.tree["stateVariable"] == true || member)
+}
+
+/// The nodes a member or an entry is taken from.
+fn taken_from(mut tree: &Tree) -> Vec<i64> {
+    let mut found = Vec::new();
+    loop {
+        tree = match kind(tree) {
+            "MemberAccess" | "FunctionCall" => &tree["expression"],
+            "IndexAccess" => &tree["baseExpression"],
+            _ => return found,
+        };
+        found.push(id(tree));
     }
 }
 

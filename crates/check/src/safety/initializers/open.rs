@@ -4,7 +4,7 @@ use crate::{
     rules,
     safety::{
         Outcome, Subject,
-        guard::{Guard, guard, never_ends, runs},
+        guard::{Door, Guard, door, guard, never_ends, runs},
         name,
     },
 };
@@ -12,8 +12,9 @@ use cutover_types::{
     Finding, Severity,
     source::{Node, Tree, entry_points, kind, visit},
 };
+use std::collections::BTreeSet;
 
-pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
+pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome: &mut Outcome) {
     let rule = rules::INITIALIZER_CALLABLE_BY_ANYONE;
     for entry in entry_points(subject.linearized) {
         let what = name(entry.tree);
@@ -31,24 +32,57 @@ pub(super) fn inspect(subject: &Subject<'_>, outcome: &mut Outcome) {
         if written.is_none() || never_ends(subject, entry) {
             continue;
         }
-        match guard(subject, entry) {
-            Guard::Open | Guard::Anybody => {
-                let chosen = written == Some(Written::Chosen) && sure != Name::Perhaps;
-                let finding = subject.finding(
-                    rule,
-                    &entry,
-                    entry.tree,
-                    format!("anybody can call `{what}`, again and again, and it sets state variables"),
-                );
-                let severity = if chosen { Severity::Error } else { Severity::Warning };
-                outcome.findings.push(Finding { severity, ..finding });
+        let (names, why, firm) = match guard(subject, entry) {
+            Guard::Open | Guard::Anybody => (BTreeSet::new(), "", true),
+            Guard::State => match door(subject, entry) {
+                Door::Unset(names) if blue.is_some_and(|blue| sets(blue, &names)) => {
+                    (names, "blue sets and green does not", false)
+                }
+                Door::Unset(names) => (names, "nothing sets", true),
+                Door::Open(names) => (names, "lets the next one through as well", true),
+                Door::Elsewhere(names) => (names, "it does not change itself", false),
+                Door::Unknown(names) => {
+                    outcome.unknown.push(format!(
+                        "whether anybody can call `{what}` again is not known: it asks {}, and what changes that cannot be told",
+                        listed(&names)
+                    ));
+                    continue;
+                }
+                Door::Shut => continue,
+            },
+            Guard::Unknown(names) => {
+                outcome.unknown.push(format!(
+                    "the source of `{}`, which runs in `{what}`, is not there: whether anybody can call it is not known",
+                    names.join("`, `")
+                ));
+                continue;
             }
-            Guard::Unknown(names) => outcome.unknown.push(format!(
-                "the source of `{}`, which runs in `{what}`, is not there: whether anybody can call it is not known",
-                names.join("`, `")
-            )),
-            Guard::State | Guard::Origin | Guard::Caller => {}
+            Guard::Origin | Guard::Caller => continue,
+        };
+        let mut message =
+            format!("anybody can call `{what}`, again and again, and it sets state variables");
+        if !names.is_empty() {
+            message.push_str(&format!(": it asks {}, which {why}", listed(&names)));
         }
+        let chosen = written == Some(Written::Chosen) && sure != Name::Perhaps && firm;
+        let severity = if chosen {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let finding = subject.finding(rule, &entry, entry.tree, message);
+        outcome.findings.push(Finding {
+            severity,
+            ..finding
+        });
+    }
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    let all: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match all.as_slice() {
+        [] => "state".to_owned(),
+        _ => all.join(", "),
     }
 }
 
@@ -89,6 +123,21 @@ fn sounds_like(name: &str) -> Option<Name> {
     }
 }
 
+/// Whether the code that ran before sets a variable of one of these names.
+fn sets(blue: &Subject<'_>, names: &BTreeSet<String>) -> bool {
+    let mut found = false;
+    for function in blue.graph.all() {
+        visit(function.node.tree, &mut |tree| {
+            let left = &tree["leftHandSide"];
+            let label = left["name"].as_str().or(left["memberName"].as_str());
+            found |= kind(tree) == "Assignment"
+                && tree["rightHandSide"]["value"] != "false"
+                && label.is_some_and(|label| names.contains(label));
+        });
+    }
+    found
+}
+
 /// Whether a modifier's name says that it runs once, and it looks at something.
 fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
     let modifiers = function.tree["modifiers"].as_array();
@@ -97,8 +146,10 @@ fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
         let what = name(named).to_lowercase();
         let says = what.contains("initializ") || what.contains("once");
         let modifier = subject.graph.target(function, named);
-        says && modifier.is_none_or(|modifier| {
-            !matches!(guard(subject, modifier), Guard::Open | Guard::Anybody)
+        says && modifier.is_none_or(|modifier| match guard(subject, modifier) {
+            Guard::Open | Guard::Anybody => false,
+            Guard::State => door(subject, *function) == Door::Shut,
+            _ => true,
         })
     })
 }

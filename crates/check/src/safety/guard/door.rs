@@ -1,0 +1,245 @@
+//! Whether a function that state lets through shuts the door behind its caller.
+
+use super::{
+    Subject,
+    conditions::{self, Condition, MAX_DEPTH, Weight},
+    evaluate::evaluate,
+    flow::Flow,
+    leaves,
+    marks::Marks,
+    runs,
+    writes::{What, Write, stores, writes},
+};
+use alloy_primitives::U256;
+use cutover_types::source::{Node, Reached, Tree, id, kind, visit};
+use std::collections::{BTreeSet, HashMap};
+
+/// What becomes of the conditions of a function when it has run; the most open first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::safety) enum Door {
+    /// What is asked, of these names, lets the next one through as well.
+    Open(BTreeSet<String>),
+    /// What is asked is still zero, which lets everybody through: nothing changes it.
+    Unset(BTreeSet<String>),
+    /// Something else changes what is asked, the function itself does not.
+    Elsewhere(BTreeSet<String>),
+    /// Nothing at hand tells what becomes of what is asked.
+    Unknown(BTreeSet<String>),
+    /// The function changes what is asked, or nobody gets through at all.
+    Shut,
+}
+
+/// Looks at a function that asks state and not its caller.
+pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> Door {
+    let inside = runs(subject, function);
+    let looks = Looks::new(subject, &inside);
+    let mut doors = Vec::new();
+    for one in &inside {
+        let first = id(one.node.tree) == id(function.tree);
+        for condition in conditions::conditions(subject, &one.node, first) {
+            doors.extend(looks.at(&one.node, &condition, first));
+        }
+        if conditions::assembly(&looks.flow, &one.node) >= Weight::State {
+            doors.push(looks.at_assembly(&one.node));
+        }
+    }
+    doors
+        .into_iter()
+        .max()
+        .unwrap_or(Door::Open(BTreeSet::new()))
+}
+
+struct Looks<'s, 'a> {
+    subject: &'s Subject<'a>,
+    flow: Flow<'s, 'a>,
+    /// What the function itself writes.
+    own: Vec<Write<'a>>,
+    /// What the rest of the contract writes.
+    others: Vec<Write<'a>>,
+    /// Whether the function has assembly that writes to storage.
+    stores: bool,
+}
+
+impl<'s, 'a> Looks<'s, 'a> {
+    fn new(subject: &'s Subject<'a>, inside: &[Reached<'a>]) -> Self {
+        let flow = Flow::new(subject, inside);
+        let here: BTreeSet<_> = inside.iter().map(|one| id(one.node.tree)).collect();
+        let all = subject.graph.all().iter();
+        let others = all
+            .filter(|one| !here.contains(&id(one.node.tree)))
+            .flat_map(|one| writes(subject, &flow, one.node))
+            .collect();
+        let own = inside
+            .iter()
+            .flat_map(|one| writes(subject, &flow, one.node));
+        Self {
+            subject,
+            own: own.collect(),
+            others,
+            stores: inside.iter().any(|one| stores(one.node.tree)),
+            flow,
+        }
+    }
+
+    /// What a condition does, where it keeps anybody out.
+    fn at(&self, inside: &Node<'a>, condition: &Condition<'a>, first: bool) -> Option<Door> {
+        let must = condition.must.or_else(|| {
+            let branch = condition.branch?;
+            let [yes, no] = ["trueBody", "falseBody"].map(|part| &branch[part]);
+            let counts = |part| conditions::decides(self.subject, part, true);
+            match (leaves(yes), leaves(no)) {
+                (true, false) if first || kind(inside.tree) == "ModifierDefinition" => Some(false),
+                (false, true) if first || kind(inside.tree) == "ModifierDefinition" => Some(true),
+                (false, false) if self.holds_all(inside, branch, first) => {
+                    (counts(yes) != counts(no)).then(|| counts(yes))
+                }
+                _ => None,
+            }
+        })?;
+        self.part(inside, condition.tree, must, MAX_DEPTH)
+    }
+
+    /// Whether all that a function does is done inside one `if`.
+    fn holds_all(&self, inside: &Node<'a>, branch: &'a Tree, first: bool) -> bool {
+        let mut body = false;
+        visit(branch, &mut |tree| {
+            body |= kind(tree) == "PlaceholderStatement"
+        });
+        if body {
+            return true;
+        }
+        let statements = inside.tree["body"]["statements"].as_array();
+        let outside = statements.into_iter().flatten();
+        let mut outside = outside.filter(|one| !std::ptr::eq(*one, branch));
+        first && !outside.any(|one| conditions::decides(self.subject, one, false))
+    }
+
+    fn part(&self, inside: &Node<'a>, tree: &'a Tree, must: bool, depth: usize) -> Option<Door> {
+        let depth = depth.checked_sub(1)?;
+        let part = |tree: &'a Tree| self.part(inside, tree, must, depth);
+        match (kind(tree), tree["operator"].as_str().unwrap_or_default()) {
+            ("TupleExpression", _) => part(tree["components"].get(0)?),
+            ("UnaryOperation", "!") => self.part(inside, &tree["subExpression"], !must, depth),
+            ("BinaryOperation", operator @ ("&&" | "||")) => {
+                let parts = [
+                    part(&tree["leftExpression"]),
+                    part(&tree["rightExpression"]),
+                ];
+                if must == (operator == "||") {
+                    // One of the two is enough to get through.
+                    let [left, right] = parts;
+                    left.zip(right).map(|(left, right)| left.min(right))
+                } else {
+                    parts.into_iter().flatten().max()
+                }
+            }
+            _ => self.leaf(inside, tree, must),
+        }
+    }
+
+    fn leaf(&self, inside: &Node<'a>, tree: &'a Tree, must: bool) -> Option<Door> {
+        let weight = conditions::weight(&self.flow, inside, tree, Some(must), MAX_DEPTH);
+        let value = self.flow.value(inside, tree);
+        if weight < Weight::State {
+            return None;
+        }
+        if value.marks.any(Marks::AWAY) || (value.states.is_empty() && !self.stores) {
+            return Some(Door::Shut);
+        }
+        let passes = |write: &Write<'a>| {
+            let new = match write.what {
+                What::Value(value) => {
+                    evaluate(self.subject, &write.inside, value, &|_| None, MAX_DEPTH)?
+                }
+                What::Nothing => U256::ZERO,
+                What::Step | What::Anything => return None,
+            };
+            let set = |id| (id == write.to).then_some(new);
+            let passed = evaluate(self.subject, inside, tree, &set, MAX_DEPTH)?;
+            Some(passed.is_zero() != must)
+        };
+        // A range is left by many steps, not by one.
+        let ranged = matches!(tree["operator"].as_str(), Some("<" | ">" | "<=" | ">="));
+        let shuts = |write: &Write<'a>| match write.what {
+            What::Step => !ranged,
+            _ => passes(write) != Some(true),
+        };
+        let about = |writes: &'_ [Write<'a>]| -> Vec<usize> {
+            let all = writes.iter().enumerate();
+            let about = all.filter(|(_, write)| value.states.contains(&write.to));
+            about.map(|(at, _)| at).collect()
+        };
+        // What a function leaves behind is what it writes last; one that sets and another that
+        // resets are a lock that is open again in the end.
+        let mut last = HashMap::new();
+        for write in about(&self.own)
+            .into_iter()
+            .filter_map(|at| self.own.get(at))
+        {
+            last.insert((id(write.inside.tree), write.to), write);
+        }
+        let mut open = BTreeSet::new();
+        let mut shut = BTreeSet::new();
+        for write in last.into_values() {
+            let ends = if shuts(write) { &mut shut } else { &mut open };
+            ends.insert(write.to);
+        }
+        if shut.difference(&open).next().is_some() {
+            return Some(Door::Shut);
+        }
+        let names = || self.names(&value.states);
+        if self.stores {
+            return Some(Door::Unknown(names()));
+        }
+        let others = about(&self.others);
+        let others: Vec<_> = others
+            .iter()
+            .filter_map(|at| self.others.get(*at))
+            .collect();
+        if others.iter().any(|write| shuts(write))
+            || self
+                .own
+                .iter()
+                .any(|write| value.states.contains(&write.to) && matches!(write.what, What::Step))
+        {
+            return Some(Door::Elsewhere(names()));
+        }
+        let touched = |id| {
+            self.own.iter().any(|write| write.to == id) || others.iter().any(|write| write.to == id)
+        };
+        if value.states.iter().any(|id| touched(*id)) {
+            return Some(Door::Open(names()));
+        }
+        let zero = |id: i64| {
+            let variable = self.subject.index.get(id)?;
+            (variable.tree["mutability"] != "immutable" && variable.tree["value"].is_null())
+                .then_some(U256::ZERO)
+        };
+        Some(
+            match evaluate(self.subject, inside, tree, &zero, MAX_DEPTH) {
+                Some(passed) if passed.is_zero() != must => Door::Unset(names()),
+                Some(_) => Door::Shut,
+                None => Door::Unknown(names()),
+            },
+        )
+    }
+
+    fn at_assembly(&self, inside: &Node<'a>) -> Door {
+        let mut asked = BTreeSet::new();
+        visit(inside.tree, &mut |tree| {
+            if kind(tree) == "InlineAssembly" {
+                asked.extend(self.flow.outer(tree).iter().map(|one| id(one.tree)));
+            }
+        });
+        if self.stores || self.own.iter().any(|write| asked.contains(&write.to)) {
+            return Door::Shut;
+        }
+        Door::Unknown(self.names(&asked))
+    }
+
+    fn names(&self, ids: &BTreeSet<i64>) -> BTreeSet<String> {
+        let all = ids.iter().filter_map(|id| self.subject.index.get(*id));
+        all.map(|one| crate::safety::name(one.tree).to_owned())
+            .collect()
+    }
+}

@@ -1,0 +1,68 @@
+//! What a condition answers once state has a certain value.
+
+use super::Subject;
+use alloy_primitives::U256;
+use cutover_types::source::{Node, Tree, id, kind};
+
+/// The value of an expression where the state it reads is `known`; of conditions one and zero.
+pub(super) fn evaluate<'a>(
+    subject: &Subject<'a>,
+    inside: &Node<'a>,
+    tree: &'a Tree,
+    known: &dyn Fn(i64) -> Option<U256>,
+    depth: usize,
+) -> Option<U256> {
+    let depth = depth.checked_sub(1)?;
+    let of = |tree: &'a Tree| evaluate(subject, inside, tree, known, depth);
+    match kind(tree) {
+        "Literal" => match tree["value"].as_str()? {
+            "true" => Some(U256::from(1)),
+            "false" => Some(U256::ZERO),
+            number => number.parse().ok(),
+        },
+        "TupleExpression" => of(tree["components"].get(0)?),
+        // Nobody's address is zero, or written in the source.
+        "MemberAccess" if tree["memberName"] == "sender" && tree["expression"]["name"] == "msg" => {
+            Some(U256::MAX)
+        }
+        "Identifier" | "MemberAccess" => {
+            let variable = subject.index.get(tree["referencedDeclaration"].as_i64()?)?;
+            if variable.tree["constant"] == true || variable.tree["mutability"] == "constant" {
+                evaluate(subject, &variable, &variable.tree["value"], known, depth)
+            } else {
+                known(id(variable.tree))
+            }
+        }
+        "IndexAccess" => of(&tree["baseExpression"]),
+        "FunctionCall" if tree["kind"] == "typeConversion" => of(tree["arguments"].get(0)?),
+        "FunctionCall" => {
+            let called = subject.graph.target(inside, &tree["expression"])?;
+            match called.tree["body"]["statements"].as_array()? {
+                [only] if kind(only) == "Return" => {
+                    evaluate(subject, &called, &only["expression"], known, depth)
+                }
+                _ => None,
+            }
+        }
+        "UnaryOperation" if tree["operator"] == "!" => {
+            of(&tree["subExpression"]).map(|value| U256::from(value.is_zero()))
+        }
+        "BinaryOperation" => {
+            let left = of(&tree["leftExpression"])?;
+            let right = of(&tree["rightExpression"])?;
+            let answer = match tree["operator"].as_str()? {
+                "==" => left == right,
+                "!=" => left != right,
+                "<" => left < right,
+                "<=" => left <= right,
+                ">" => left > right,
+                ">=" => left >= right,
+                "&&" => !left.is_zero() && !right.is_zero(),
+                "||" => !left.is_zero() || !right.is_zero(),
+                _ => return None,
+            };
+            Some(U256::from(answer))
+        }
+        _ => None,
+    }
+}

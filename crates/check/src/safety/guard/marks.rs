@@ -1,0 +1,61 @@
+//! What a value may come from.
+
+use std::{
+    collections::BTreeSet,
+    ops::{BitOr, BitOrAssign},
+};
+
+/// What a value depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    /// `msg.sender`.
+    pub(super) const SENDER: Self = Self(1);
+    /// `tx.origin`.
+    pub(super) const ORIGIN: Self = Self(2);
+    /// State, the block, a signature, an address that is written out.
+    pub(super) const OTHER: Self = Self(4);
+    /// The contract's own address.
+    pub(super) const THIS: Self = Self(8);
+    /// A constant that is no address.
+    pub(super) const FIXED: Self = Self(16);
+    /// What no function of the contract sets: the block, a signer, another contract's answer.
+    pub(super) const AWAY: Self = Self(32);
+
+    pub(super) fn any(self, wanted: Self) -> bool {
+        self.0 & wanted.0 != 0
+    }
+
+    pub(super) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl BitOr for Marks {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Marks {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// What a value comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) marks: Marks,
+    /// State variables and members of structs in storage, by id.
+    pub(super) states: BTreeSet<i64>,
+}
+
+impl Value {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.marks |= other.marks;
+        self.states.extend(&other.states);
+    }
+}
