@@ -134,6 +134,16 @@ fn calls_of_the_proxy_are_compared_but_not_those_of_others_or_precompiles() {
 }
 
 #[test]
+fn a_proxy_that_forwards_by_a_call_asks_green_what_it_asked_blue() {
+    let (mut blue, mut green) = (outcome(), outcome());
+    blue.calls.push(frame(CallKind::StaticCall, PROXY, BLUE));
+    green.calls.push(frame(CallKind::StaticCall, PROXY, GREEN));
+    assert_eq!(kinds(&blue, &green), []);
+    green.calls[0].input = Bytes::from_static(&[1]);
+    assert_eq!(kinds(&blue, &green), [DifferenceKind::Call]);
+}
+
+#[test]
 fn a_slot_written_on_one_side_differs_unless_the_other_has_that_value() {
     let mut green = outcome();
     write(&mut green, PROXY, B256::ZERO, 5, 1);
