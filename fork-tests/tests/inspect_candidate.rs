@@ -92,6 +92,9 @@ fn green(name: &str, data: impl Into<Bytes>) -> Candidate {
         code: CandidateCode::Creation(code),
         initializer: data.into(),
         layout: None,
+        facet: None,
+        functions: None,
+        wishes: Default::default(),
     }
 }
 

@@ -2,12 +2,19 @@
 //! and back, refused when the world has moved, and finished after it was killed.
 #![allow(clippy::unwrap_used)]
 
+#[path = "local_story/diamond.rs"]
+mod diamond;
+#[allow(dead_code, unreachable_pub)]
+#[path = "inspect_kinds/world.rs"]
+mod kinds;
+#[path = "local_story/steps.rs"]
+mod steps;
 #[path = "local_story/world.rs"]
 mod world;
 
 mod support;
 
-use alloy_primitives::{Address, U256, address, hex};
+use alloy_primitives::{Address, Bytes, U256, address, hex};
 use alloy_sol_types::{SolCall, sol};
 use serde_json::Value;
 use std::{
@@ -22,6 +29,12 @@ sol! {
 }
 
 const SIGNED: [&str; 4] = ["--mnemonic-env", "STORY_MNEMONIC", "--poll", "0.1"];
+
+/// Creation code of a package of the fork tests, with constructor arguments.
+fn published(package: &str, file: &str, arguments: &[u8]) -> Bytes {
+    let code = kinds::published(package, file);
+    [code.as_ref(), arguments].concat().into()
+}
 
 fn address_of(value: &Value) -> Address {
     value.as_str().unwrap().parse().unwrap()
@@ -180,94 +193,6 @@ async fn moved_world_is_refused_and_a_killed_upgrade_goes_on() {
     let events = events(&world.file("journal.jsonl"));
     let signed = events.iter().filter(|event| event["event"] == "signed");
     assert_eq!(signed.count(), 1);
-}
-
-/// What a Unitroller runs: its own four variables first, as in Compound.
-const BRAIN: &str = "// SPDX-License-Identifier: MIT
-pragma solidity ^0.8.20;
-
-interface IUnitroller {
-    function admin() external view returns (address);
-    function _acceptImplementation() external returns (uint256);
-}
-
-contract NAME {
-    address public admin;
-    address public pendingAdmin;
-    address public comptrollerImplementation;
-    address public pendingComptrollerImplementation;
-    mapping(address => uint256) public entered;
-    MORE
-
-    function enter(uint256 amount) external {
-        entered[msg.sender] += amount;
-    }
-
-    function _become(IUnitroller unitroller) external {
-        require(msg.sender == unitroller.admin(), \"only the admin\");
-        require(unitroller._acceptImplementation() == 0, \"not accepted\");
-    }
-}
-";
-
-fn brains(folder: &Path) -> String {
-    let project = folder.join("brains");
-    std::fs::create_dir_all(project.join("src")).unwrap();
-    let tools = support::root().join(".tools").display().to_string();
-    let settings = std::fs::read_to_string(contracts().join("foundry.toml")).unwrap();
-    let settings = settings.replace("../.tools", &tools);
-    std::fs::write(project.join("foundry.toml"), settings).unwrap();
-    for (name, more) in [("Brain", ""), ("BrainV2", "uint256 public limit;")] {
-        let source = BRAIN.replace("NAME", name).replace("MORE", more);
-        std::fs::write(project.join(format!("src/{name}.sol")), source).unwrap();
-    }
-    project.display().to_string()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_unitroller_goes_there_and_back_by_two_calls_each() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = brains(folder.path());
-    let world = World::unitroller(Path::new(&root)).await;
-    let proxy = world.proxy.to_string();
-    let green = "src/BrainV2.sol:BrainV2";
-    let inspection = world.run(&["inspect", &proxy]).await.ended(0).json();
-    assert_eq!(inspection["proxy"]["kind"], "compound-unitroller");
-    assert_eq!(inspection["upgrade"]["proven"], true, "{inspection}");
-    assert_eq!(world.record().await["transactions"], 3);
-    let sides = ["check", "--blue", "src/Brain.sol:Brain", "--green", green];
-    world
-        .run(&[&sides[..], &["--root", &root]].concat())
-        .await
-        .ended(0);
-    let deploy = ["deploy", "--green", green, "--root", &root];
-    let key = ["--mnemonic-env", "STORY_MNEMONIC"];
-    let deployed = world.run(&[&deploy[..], &key].concat()).await.ended(0);
-    let green = address_of(&deployed.json()["address"]);
-    let replay = ["replay", "--engine", "both", "--root", &root];
-    let replay = world.run(&replay).await.ended(0).json();
-    assert_eq!(replay["summary"]["control_held"], 3);
-    assert_eq!(replay["rollback"]["status"], "success", "{replay}");
-    assert_eq!(replay["upgrade"]["then"].as_array().unwrap().len(), 1);
-    let proposal = world.run(&["propose"]).await.ended(0).json();
-    assert_eq!(proposal["forward_then"].as_array().unwrap().len(), 1);
-
-    let nonce = world.nonce().await;
-    let slot_of_implementation = 2;
-    for (way, runs, sent) in [("upgrade", green, 2), ("rollback", world.blue, 4)] {
-        let ran = world.run(&[&[way], &SIGNED[..]].concat()).await;
-        assert_eq!(ran.ended(0).json()["final"], true);
-        let found = world.storage(slot_of_implementation).await;
-        assert_eq!(Address::from_word(found.into()), runs, "{way}");
-        assert_eq!(world.nonce().await, nonce + sent, "{way}");
-    }
-    let journal = events(&world.file("journal.jsonl"));
-    let more: Vec<_> = journal
-        .iter()
-        .filter(|event| event["event"] == "signed")
-        .map(|event| event["more"].as_u64().unwrap_or_default())
-        .collect();
-    assert_eq!(more, [1, 0, 1, 0]);
 }
 
 /// The whole lines of a journal.

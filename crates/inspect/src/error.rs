@@ -37,6 +37,14 @@ pub enum InspectError {
         /// Why not.
         reason: String,
     },
+    /// The proxy is asked about a facet it does not have.
+    #[error("{facet} answers no call of {proxy}")]
+    NoFacet {
+        /// Who was asked about.
+        proxy: Address,
+        /// The facet.
+        facet: Address,
+    },
     /// A contract asks for ever more state.
     #[error("cannot tell what {proxy} is: its execution still asked for state after {rounds} rounds, last {}", key(.missing))]
     Endless {

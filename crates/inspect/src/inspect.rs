@@ -40,6 +40,21 @@ pub async fn inspect(
     told(node, proxy, moment, progress).await
 }
 
+/// [`inspect`] about one facet of a diamond, if it is a diamond.
+///
+/// # Errors
+/// As [`inspect`]; also when it has no such facet.
+pub async fn inspect_facet(
+    node: &Node,
+    proxy: Address,
+    block: Option<u64>,
+    facet: Address,
+    progress: &dyn Progress,
+) -> Result<Inspection, InspectError> {
+    let moment = Moment::After(block);
+    told_of(node, proxy, moment, Some(facet), progress).await
+}
+
 /// [`inspect`], and the upgrade to `candidate`, the way back and the upgrade again, executed one after the
 /// other in one state.
 ///
@@ -55,6 +70,7 @@ pub async fn inspect_candidate(
     progress.start("inspecting the proxy", None);
     let looked = async {
         let mut session = Session::open(node, proxy, Moment::After(block)).await?;
+        session.facet = candidate.facet;
         let mut inspection = report(&mut session, proxy, progress).await?;
         inspection.candidate = Some(rehearse(&mut session, &inspection, candidate).await?);
         Ok(inspection)
@@ -65,7 +81,8 @@ pub async fn inspect_candidate(
 }
 
 /// [`inspect`] before the first transaction of `block`: on the state of its parent, whose own header
-/// is not needed. This is what a recording that begins with `block` starts from.
+/// is not needed. This is what a recording that begins with `block` starts from. Of a diamond it is
+/// about `facet`, if one is given.
 ///
 /// # Errors
 /// As [`inspect`].
@@ -73,9 +90,10 @@ pub async fn inspect_before(
     node: &Node,
     proxy: Address,
     block: u64,
+    facet: Option<Address>,
     progress: &dyn Progress,
 ) -> Result<Inspection, InspectError> {
-    told(node, proxy, Moment::Before(block), progress).await
+    told_of(node, proxy, Moment::Before(block), facet, progress).await
 }
 
 async fn told(
@@ -84,9 +102,20 @@ async fn told(
     moment: Moment,
     progress: &dyn Progress,
 ) -> Result<Inspection, InspectError> {
+    told_of(node, proxy, moment, None, progress).await
+}
+
+async fn told_of(
+    node: &Node,
+    proxy: Address,
+    moment: Moment,
+    facet: Option<Address>,
+    progress: &dyn Progress,
+) -> Result<Inspection, InspectError> {
     progress.start("inspecting the proxy", None);
     let looked = async {
         let mut session = Session::open(node, proxy, moment).await?;
+        session.facet = facet;
         report(&mut session, proxy, progress).await
     };
     let report = looked.await;
@@ -120,6 +149,11 @@ pub(crate) async fn report(
             return Ok(inspection);
         }
     };
+    if let Some(facet) = session.facet
+        && subject.forward.target != facet
+    {
+        return Err(InspectError::NoFacet { proxy, facet });
+    }
     progress.advance(1);
     let recognized = kinds::recognize(session, &subject).await?;
     progress.advance(1);

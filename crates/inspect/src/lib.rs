@@ -24,4 +24,4 @@ mod watch;
 pub use candidate::{Candidate, CandidateCode};
 pub use code::has_delegatecall;
 pub use error::InspectError;
-pub use inspect::{inspect, inspect_before, inspect_candidate, upgrade_requests};
+pub use inspect::{inspect, inspect_before, inspect_candidate, inspect_facet, upgrade_requests};

@@ -98,6 +98,8 @@ pub(crate) struct Session {
     pub(crate) block: BlockId,
     /// Whether former implementations are asked for.
     pub(crate) wants_past: bool,
+    /// The facet of a diamond that is asked about; the one that is used most when `None`.
+    pub(crate) facet: Option<Address>,
     proxy: Address,
     environment: Environment,
     /// Changes that nobody made yet and that every question takes for made.
@@ -123,6 +125,7 @@ impl Session {
             chain_id: snapshot.chain_id,
             block: snapshot.block,
             wants_past: true,
+            facet: None,
             environment: snapshot.environment.clone(),
             supposed: StateDiff::new(),
             snapshot,

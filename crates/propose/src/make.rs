@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_types::{
-    Call, CheckReport, Inspection, Proposal, ReplayReport, StepCall, UpgradePath, Verdict,
+    Call, CheckReport, Inspection, Proposal, ReplayReport, StepCall, UpgradePath, Verdict, diamond,
     execution::Status,
     inspection::{CodeAt, Controller, ProxyFacts},
     proposal::{Authority, Evidence, Precondition, SafeHashes},
@@ -66,6 +66,13 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
     let Some((proxy, path)) = proven_path(reports.inspection, &mut refusals) else {
         return Err(ProposeError { refusals });
     };
+    let path = &match cut(reports, proxy, path) {
+        Ok(path) => path,
+        Err(refusal) => {
+            refusals.push(refusal);
+            return Err(ProposeError { refusals });
+        }
+    };
     let calls = calls(reports, path, proxy, &options.initializer, &mut refusals);
     let authority = authority(reports.inspection, path.from, &mut refusals);
     let hashes = match (&authority, &calls) {
@@ -98,6 +105,7 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
         green: reports.replay.green.clone(),
         holder: path.holder,
         slot: path.slot,
+        offset: path.offset,
         authority,
         forward: forward.first,
         back: back.first,
@@ -105,6 +113,7 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
         forward_then: forward.then,
         back_then: back.then,
         forward_again_then: forward_again.then,
+        cut: reports.replay.cut.clone(),
         steps: Vec::new(),
         hashes,
         preconditions: preconditions(reports.inspection, proxy, path, &reports.replay.green),
@@ -259,6 +268,25 @@ fn proven_path<'a>(
         });
     }
     Some((proxy, &upgrade.path))
+}
+
+/// The path of the cut that was replayed, made again from what the diamond answers.
+fn cut(
+    reports: &Reports<'_>,
+    proxy: &ProxyFacts,
+    path: &UpgradePath,
+) -> Result<UpgradePath, Refusal> {
+    let Some(cut) = &reports.replay.cut else {
+        return Ok(path.clone());
+    };
+    let before = diamond::routes(&proxy.facets);
+    let sides = (proxy.implementation.address, reports.replay.green.address);
+    if (cut.old, cut.new) != sides || !cut.fits(&before) {
+        return Err(Refusal::OtherCut {
+            proxy: reports.inspection.address,
+        });
+    }
+    cut.path(path, &before).map_err(Refusal::Cut)
 }
 
 /// The calls of one way.
@@ -446,6 +474,7 @@ fn preconditions(
         Precondition::Implementation {
             holder: path.holder,
             slot: path.slot,
+            offset: path.offset,
             expected: proxy.implementation.address,
         },
         code(&proxy.implementation),

@@ -1,7 +1,7 @@
 //! Why nothing is proposed.
 
 use alloy_primitives::{Address, B256, Bytes};
-use cutover_types::{Verdict, execution::Status, text};
+use cutover_types::{Verdict, diamond::PlanError, execution::Status, text};
 use std::fmt;
 use thiserror::Error;
 
@@ -43,6 +43,15 @@ pub enum Refusal {
         /// The proxy.
         proxy: Address,
     },
+    /// The diamond is not the one the cut was planned for.
+    #[error("the cut that was replayed is not one of diamond {proxy} as it was inspected")]
+    OtherCut {
+        /// The diamond.
+        proxy: Address,
+    },
+    /// The cut cannot be sent along the path that was inspected.
+    #[error(transparent)]
+    Cut(PlanError),
     /// The upgrade path was derived, not executed.
     #[error("the upgrade path of proxy {proxy} was not proven: {}", text::terminal(.why, 200))]
     PathNotProven {

@@ -71,6 +71,7 @@ impl World {
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
             steps_again: Vec::new(),
+            offset: 0,
         };
         let code = |address| CodeAt {
             address,
@@ -163,6 +164,7 @@ impl World {
                 gas: 40_000,
                 why: None,
             },
+            cut: None,
             summary: Summary {
                 transactions: 3,
                 control_held: 3,

@@ -49,6 +49,10 @@ pub(crate) fn steps(
         }
         _ => steps.push(format!("{} sends {call}", path.from)),
     }
+    if let Some(cut) = &proposal.cut {
+        let does = cut.words().into_iter();
+        steps.extend(does.map(|does| format!("the cut {does}")));
+    }
     for (index, then) in proposal.forward_then.iter().enumerate() {
         let wait = match then.wait_seconds {
             0 => String::new(),

@@ -24,6 +24,8 @@ pub struct Step {
     pub place: StateDiff,
     /// The account and slot that must hold green afterwards.
     pub pointer: (Address, B256),
+    /// Bytes of the slot below green.
+    pub offset: u8,
     /// Green.
     pub green: Address,
 }
@@ -220,10 +222,10 @@ pub(crate) fn check_upgrade(
     let found = after
         .storage(holder, slot)
         .map_err(|missing| EngineError::Missing(BTreeSet::from([missing])))?;
-    if points_at(found) != step.green {
+    let runs = points_at(found, step.offset);
+    if runs != step.green {
         return fail(format!(
-            "the upgrade call succeeds, but slot {slot} of {holder} holds {} instead of {}",
-            points_at(found),
+            "the upgrade call succeeds, but slot {slot} of {holder} holds {runs} instead of {}",
             step.green
         ));
     }
@@ -231,6 +233,6 @@ pub(crate) fn check_upgrade(
 }
 
 /// The address in a slot.
-pub(crate) fn points_at(value: U256) -> Address {
-    Address::from_word(B256::from(value))
+pub(crate) fn points_at(value: U256, offset: u8) -> Address {
+    cutover_types::address::in_word(value.into(), offset)
 }

@@ -5,6 +5,7 @@ use alloy_primitives::{Address, B256, Bytes, FixedBytes, address, keccak256};
 use cutover_chain::Node;
 use cutover_types::{
     StorageLayout, UpgradePath,
+    diamond::Cut,
     replay::{DifferenceKind, EngineName, Mode},
 };
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,8 @@ pub struct Options {
     pub anvil: Option<PathBuf>,
     /// How the proxy is upgraded, where the recording does not say or is wrong.
     pub upgrade: Option<UpgradePath>,
+    /// What `upgrade` does to a diamond's functions: kept in the report.
+    pub cut: Option<Cut>,
     /// Differences that are meant.
     pub expected: Vec<ExpectedRule>,
 }
@@ -105,6 +108,7 @@ impl Default for Options {
             node: None,
             anvil: None,
             upgrade: None,
+            cut: None,
             expected: Vec::new(),
         }
     }

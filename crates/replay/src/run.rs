@@ -221,6 +221,7 @@ async fn report(
         blue: setup.blue.clone(),
         green: setup.green_at(),
         upgrade,
+        cut: setup.options.cut.clone(),
         summary: Summary::of(&ran.reports),
         selectors: summary::selectors(&ran.reports, setup.green.abi.as_ref()),
         transactions: ran.reports.clone(),

@@ -184,6 +184,7 @@ impl Setup {
             data: last.map(|step| step.call.data.clone()).unwrap_or_default(),
             place,
             pointer: self.pointer(),
+            offset: self.path.offset,
             green: implementation,
         }
     }
@@ -252,7 +253,7 @@ async fn blue(path: &UpgradePath, block: u64, base: &mut Base) -> Result<CodeAt,
     for _ in 0..3 {
         let known = base.known();
         let found = known.storage(path.holder, path.slot).and_then(|value| {
-            let address = points_at(value);
+            let address = points_at(value, path.offset);
             let code_hash = known.account(address)?.code_hash;
             Ok(CodeAt { address, code_hash })
         });

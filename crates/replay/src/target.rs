@@ -203,7 +203,9 @@ fn conclude(
     let pointer = setup.pointer();
     let live = blue_view
         .storage(pointer.0, pointer.1)
-        .map_or(setup.blue.address, points_at);
+        .map_or(setup.blue.address, |value| {
+            points_at(value, setup.path.offset)
+        });
     let context = Context {
         proxy: setup.proxy,
         blue: live,

@@ -46,6 +46,9 @@ impl Report for ReplayReport {
             ),
             ("upgrade", upgrade),
         ]);
+        if let Some(cut) = &self.cut {
+            document.section("The cut", words(&cut.words()));
+        }
         document.heading("Summary");
         document.blocks.push(summary(&self.summary));
         let rows: Vec<_> = self.selectors.iter().map(selector).collect();

@@ -53,6 +53,7 @@ fn path() -> UpgradePath {
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
         steps_again: Vec::new(),
+        offset: 0,
     }
 }
 
@@ -235,6 +236,7 @@ fn replay() -> ReplayReport {
             gas: 38_012,
             why: None,
         },
+        cut: None,
         summary: Summary {
             transactions: 1_204,
             control_held: 1_203,
@@ -295,6 +297,7 @@ fn proposal() -> Proposal {
         green: code(0xb2),
         holder: PROXY,
         slot: IMPLEMENTATION_SLOT,
+        offset: 0,
         authority: Authority {
             kind: "safe".into(),
             address: SAFE,
@@ -305,6 +308,7 @@ fn proposal() -> Proposal {
         forward_then: Vec::new(),
         back_then: Vec::new(),
         forward_again_then: Vec::new(),
+        cut: None,
         steps: vec!["read the slot again".into(), "sign and send".into()],
         hashes: vec![hashes(7), hashes(8), hashes(9)],
         preconditions: vec![
@@ -312,6 +316,7 @@ fn proposal() -> Proposal {
             Precondition::Implementation {
                 holder: PROXY,
                 slot: IMPLEMENTATION_SLOT,
+                offset: 0,
                 expected: Address::repeat_byte(0xb1),
             },
             Precondition::CodeHash {

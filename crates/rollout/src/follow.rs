@@ -253,7 +253,7 @@ async fn implementation_in(
     block: u64,
 ) -> Result<Option<Address>, RolloutError> {
     let at = At::Number(block);
-    match reads::implementation(run.node, going.holder, going.slot, at).await {
+    match reads::implementation(run.node, going.holder, going.place(), at).await {
         Err(ChainError::Pruned { .. }) => Ok(None),
         read => read.reading("the implementation slot").map(Some),
     }
@@ -300,8 +300,8 @@ async fn settle(
         });
     }
     close_earlier(run, going, attempt).await?;
-    let (holder, slot) = (going.holder, going.slot);
-    let now = reads::implementation(run.node, holder, slot, At::Latest)
+    let holder = going.holder;
+    let now = reads::implementation(run.node, holder, going.place(), At::Latest)
         .await
         .reading("the implementation slot")?;
     let then = implementation_in(run, going, block.number).await?;

@@ -40,6 +40,7 @@ pub(crate) struct Move {
     pub(crate) chain_id: u64,
     pub(crate) holder: Address,
     pub(crate) slot: B256,
+    pub(crate) offset: u8,
     pub(crate) authority: Address,
     pub(crate) kind: Option<String>,
     pub(crate) leave: CodeAt,
@@ -60,6 +61,7 @@ impl Move {
             chain_id: proposal.chain_id,
             holder: proposal.holder,
             slot: proposal.slot,
+            offset: proposal.offset,
             authority: proposal.authority.address,
             kind: Some(proposal.authority.kind.clone()),
             leave: proposal.blue.clone(),
@@ -82,6 +84,7 @@ impl Move {
             chain_id: pointer.chain_id,
             holder: pointer.holder,
             slot: pointer.slot,
+            offset: pointer.offset,
             authority: pointer.from,
             kind: None,
             leave: pointer.green.clone(),
@@ -105,6 +108,11 @@ impl Move {
         self.call = self.calls.get(index)?.call.clone();
         self.more = more;
         Some(self)
+    }
+
+    /// Where the implementation is in the holder's storage.
+    pub(crate) fn place(&self) -> (B256, u8) {
+        (self.slot, self.offset)
     }
 
     /// Seconds that must have passed since the call before.

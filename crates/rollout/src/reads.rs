@@ -125,12 +125,12 @@ pub(crate) async fn hash_at(node: &Node, number: u64) -> Read<Option<B256>> {
 pub(crate) async fn implementation(
     node: &Node,
     holder: Address,
-    slot: B256,
+    (slot, offset): (B256, u8),
     at: At,
 ) -> Read<Address> {
     let params = json!([holder, slot, at.json()]);
     let word: B256 = node.call("eth_getStorageAt", params).await?;
-    Ok(Address::from_word(word))
+    Ok(cutover_types::address::in_word(word, offset))
 }
 
 /// Keccak-256 of the code at an address; `None` when there is none.

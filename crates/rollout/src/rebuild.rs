@@ -35,9 +35,14 @@ pub async fn rebuild(
     for code in [&proposal.blue, &proposal.green] {
         preflight::judge_code(node, code.address, code.code_hash, &mut refusals).await;
     }
-    let found = reads::implementation(node, proposal.holder, proposal.slot, At::Latest)
-        .await
-        .reading("the implementation slot")?;
+    let found = reads::implementation(
+        node,
+        proposal.holder,
+        (proposal.slot, proposal.offset),
+        At::Latest,
+    )
+    .await
+    .reading("the implementation slot")?;
     if ![proposal.blue.address, proposal.green.address].contains(&found) {
         refusals.push(PreflightError::NotAsExpected {
             proxy: proposal.proxy,

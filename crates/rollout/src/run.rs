@@ -166,6 +166,7 @@ pub(crate) fn pointer(proposal: &Proposal) -> RollbackPointer {
         chain_id: proposal.chain_id,
         holder: proposal.holder,
         slot: proposal.slot,
+        offset: proposal.offset,
         blue: proposal.blue.clone(),
         green: proposal.green.clone(),
         from: proposal.authority.address,
@@ -299,7 +300,7 @@ async fn resume(
 
 /// A receipt when the slot holds the goal already, with the transaction of the journal that did it.
 async fn nothing_to_do(run: &Rollout<'_>, going: &Move) -> Result<Option<Receipt>, RolloutError> {
-    let found = reads::implementation(run.node, going.holder, going.slot, At::Latest)
+    let found = reads::implementation(run.node, going.holder, going.place(), At::Latest)
         .await
         .reading("the implementation slot")?;
     if found != going.arrive.address {
@@ -337,7 +338,7 @@ async fn is_settled(run: &Rollout<'_>, going: &Move) -> Result<bool, RolloutErro
         return Ok(false);
     };
     let at = At::Number(settled);
-    let found = reads::implementation(run.node, going.holder, going.slot, at).await;
+    let found = reads::implementation(run.node, going.holder, going.place(), at).await;
     Ok(found.is_ok_and(|found| found == going.arrive.address))
 }
 

@@ -45,9 +45,14 @@ pub async fn status(
         disagreements.push("the journal's pointer is not the proposal's".into());
     }
     let head = reads::head(node).await.reading("the newest block")?;
-    let found = reads::implementation(node, pointer.holder, pointer.slot, At::Latest)
-        .await
-        .reading("the implementation slot")?;
+    let found = reads::implementation(
+        node,
+        pointer.holder,
+        (pointer.slot, pointer.offset),
+        At::Latest,
+    )
+    .await
+    .reading("the implementation slot")?;
     let code_hash = reads::code_hash(node, found).await.reading("its code")?;
     let colour = colour(&pointer, found);
     // Not every chain has finality; status still says the rest.

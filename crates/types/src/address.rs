@@ -1,6 +1,6 @@
 //! Addresses as people write them.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use thiserror::Error;
 
@@ -33,6 +33,12 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
     Ok(address)
 }
 
+/// The address in a slot with `offset` bytes below it, as in a storage layout.
+pub fn in_word(word: B256, offset: u8) -> Address {
+    let moved = U256::from_be_bytes(word.0).wrapping_shr(8 * usize::from(offset));
+    Address::from_word(moved.into())
+}
+
 /// For `deserialize_with` on an optional address in a file that people write.
 ///
 /// # Errors
@@ -46,6 +52,21 @@ pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Add
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn an_address_is_read_beside_other_values() {
+        let facet = Address::repeat_byte(0xab);
+        let alone = U256::from_be_bytes(facet.into_word().0);
+        let position = U256::from(0x0102);
+        for (word, offset) in [
+            (alone, 0),
+            (alone | position << 160, 0),
+            (alone << 16 | position, 2),
+            (alone << 96 | position, 12),
+        ] {
+            assert_eq!(in_word(word.into(), offset), facet, "{word:#x}");
+        }
+        assert_eq!(in_word(B256::repeat_byte(1), 255), Address::ZERO);
+    }
 
     #[test]
     fn a_wrong_checksum_is_a_wrong_address() {

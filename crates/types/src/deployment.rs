@@ -1,8 +1,9 @@
 //! Where the candidate was deployed, and that its code is the one that was checked.
 
-use crate::{code::Fingerprint, file::Format};
+use crate::{code::Fingerprint, diamond::Functions, file::Format};
 use alloy_primitives::{Address, B256, Bytes, address};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The deterministic deployer that is at this address on most chains: calldata is `salt ‖ init code`.
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
@@ -42,6 +43,9 @@ pub struct Deployment {
     pub build: Fingerprint,
     /// Whether the code on the chain is the compiler's, immutables aside.
     pub verified: bool,
+    /// The functions of its ABI.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub functions: Functions,
     /// The transaction; `None` when the code was already there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<DeployTransaction>,

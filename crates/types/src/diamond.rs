@@ -1,6 +1,10 @@
 //! Cuts of diamonds (EIP-2535): what must be sent to put one facet in another's place, and to undo it.
 
-use alloy_primitives::{Address, FixedBytes};
+mod plan;
+
+pub use plan::{Cut, Functions, Lost, PlanError, Wishes, place, plan};
+
+use alloy_primitives::{Address, B256, FixedBytes, b256, keccak256};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Selector = FixedBytes<4>;
 /// Which facet answers which selector.
 pub type Routes = BTreeMap<Selector, Address>;
+
+/// LibDiamond's storage.
+pub const LIBRARY: B256 = b256!("c8fcad8db84d3cc18b4c41d551ea0ee66dd599cde068d998e57d5e09332c131c");
+/// ZKsync's: one less.
+pub const ZKSYNC: B256 = b256!("c8fcad8db84d3cc18b4c41d551ea0ee66dd599cde068d998e57d5e09332c131b");
+/// SolidState's `DiamondBase`.
+pub const SOLIDSTATE: B256 =
+    b256!("177481ac65e4292921c69f62d1cc7f57541261e5d61c8175cf4e36a01c9bfc93");
+/// Where the table of selectors begins.
+pub const PLACES: [B256; 3] = [LIBRARY, ZKSYNC, SOLIDSTATE];
 
 /// A contract that answers some of a proxy's selectors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +77,26 @@ pub enum CutError {
     /// Replaced with the facet that answers it.
     #[error("{0} is answered by that facet already")]
     Same(Selector),
+}
+
+/// Who answers what, of what a proxy's facets say.
+pub fn routes(facets: &[Facet]) -> Routes {
+    let each = |facet: &Facet| {
+        let address = facet.address;
+        let selectors = facet.selectors.clone();
+        selectors
+            .into_iter()
+            .map(move |selector| (selector, address))
+    };
+    facets.iter().flat_map(each).collect()
+}
+
+/// The slot of `selector` in a mapping at `base`.
+pub fn entry(selector: Selector, base: B256) -> B256 {
+    let mut preimage = [0; 64];
+    preimage[..4].copy_from_slice(selector.as_slice());
+    preimage[32..].copy_from_slice(base.as_slice());
+    keccak256(preimage)
 }
 
 /// The cut after which `new`, with `selectors`, answers in the place of `old`: it replaces what both

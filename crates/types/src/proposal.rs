@@ -1,6 +1,7 @@
 //! A proposal: forward, back, forward again, and what must hold before.
 
 use crate::{
+    diamond::Cut,
     file::Format,
     inspection::CodeAt,
     upgrade::{Call, StepCall},
@@ -48,6 +49,9 @@ pub enum Precondition {
         holder: Address,
         /// Slot.
         slot: B256,
+        /// Bytes of it below the implementation.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        offset: u8,
         /// Expected.
         expected: Address,
     },
@@ -58,6 +62,10 @@ pub enum Precondition {
         /// Expected.
         expected: B256,
     },
+}
+
+fn is_zero(offset: &u8) -> bool {
+    *offset == 0
 }
 
 /// The evidence a proposal rests on: digests of the reports.
@@ -86,6 +94,9 @@ pub struct Proposal {
     pub holder: Address,
     /// That slot.
     pub slot: B256,
+    /// Bytes of it below the implementation.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: u8,
     /// Who acts.
     pub authority: Authority,
     /// The upgrade.
@@ -103,6 +114,9 @@ pub struct Proposal {
     /// The calls after `forward_again`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forward_again_then: Vec<StepCall>,
+    /// What happens to a diamond's functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
     /// What to do, in order, in words.
     pub steps: Vec<String>,
     /// For a Safe: the hashes of each call.

@@ -1,6 +1,7 @@
 //! What `replay` says: transaction by transaction, blue against green.
 
 use crate::{
+    diamond::Cut,
     execution::{Assumption, Status},
     file::Format,
     inspection::CodeAt,
@@ -304,6 +305,9 @@ pub struct ReplayReport {
     pub green: CodeAt,
     /// The upgrade as executed.
     pub upgrade: UpgradeRun,
+    /// What the upgrade does to a diamond's functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
     /// Totals.
     pub summary: Summary,
     /// Totals by function.

@@ -29,6 +29,9 @@ pub struct RollbackPointer {
     pub holder: Address,
     /// That slot.
     pub slot: B256,
+    /// Bytes of it below the implementation.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: u8,
     /// The implementation to return to.
     pub blue: CodeAt,
     /// The implementation left.
@@ -47,8 +50,8 @@ pub struct RollbackPointer {
     pub forward_again_then: Vec<StepCall>,
 }
 
-fn is_zero(value: &u64) -> bool {
-    *value == 0
+fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What happened.

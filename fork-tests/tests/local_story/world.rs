@@ -26,9 +26,6 @@ sol! {
     function withdraw(uint256 shares) external returns (uint256);
     function transfer(address to, uint256 shares) external returns (bool);
     function depositFor(address vault, address to, uint256 assets) external;
-    function enter(uint256 amount) external;
-    function _setPendingImplementation(address implementation) external returns (uint256);
-    function _become(address unitroller) external;
     function upgradeAndCall(address proxy, address implementation, bytes data) external payable;
 }
 
@@ -43,10 +40,14 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     /// Who may upgrade.
     pub(crate) owner: Address,
+    /// Who uses the proxy.
+    pub(crate) user: Address,
     pub(crate) proxy: Address,
     pub(crate) blue: Address,
     accounts: Vec<Address>,
     window: (u64, u64),
+    /// Seconds between the blocks that are made while the command runs, beyond what the clock says.
+    pub(crate) hurry: u64,
 }
 
 pub(crate) async fn chain(extra: &[&str]) -> Anvil {
@@ -82,26 +83,58 @@ fn creation(reference: &Reference, arguments: &[u8]) -> Bytes {
     [code.as_ref(), arguments].concat().into()
 }
 
+/// Creation code of a contract in the project at `root`.
+pub(crate) fn built(root: &Path, reference: &str) -> Bytes {
+    let options = LoadOptions {
+        root: root.to_owned(),
+        solc: None,
+        need: Need::BYTECODE,
+    };
+    let reference = Reference::parse(reference).unwrap();
+    let code = cutover_artifacts::load(&reference, &options).unwrap();
+    code.creation.unwrap()
+}
+
+/// A project with these sources, compiled as the project's own contracts are.
+pub(crate) fn project(folder: &Path, sources: &[(&str, String)]) -> PathBuf {
+    let project = folder.join("project");
+    std::fs::create_dir_all(project.join("src")).unwrap();
+    let tools = root().join(".tools").display().to_string();
+    let settings = std::fs::read_to_string(contracts().join("foundry.toml")).unwrap();
+    let settings = settings.replace("../.tools", &tools);
+    std::fs::write(project.join("foundry.toml"), settings).unwrap();
+    for (name, source) in sources {
+        std::fs::write(project.join(format!("src/{name}.sol")), source).unwrap();
+    }
+    project
+}
+
 fn source(reference: &str) -> Bytes {
     creation(&Reference::parse(reference).unwrap(), &[])
 }
 
 impl World {
-    /// Version 1 and a dozen transactions; `owner` is anvil's first account when not given.
-    pub(crate) async fn build(owner: Option<Address>) -> Self {
+    /// A chain on which the story puts a proxy; `owner` is anvil's first account when not given.
+    pub(crate) async fn bare(owner: Option<Address>) -> Self {
         let anvil = chain(&[]).await;
         let accounts: Vec<Address> = anvil.node().call("eth_accounts", json!([])).await.unwrap();
-        let owner = owner.unwrap_or(accounts[0]);
-        let folder = tempfile::tempdir().unwrap();
-        let mut world = Self {
+        Self {
             anvil,
-            folder,
-            owner,
+            folder: tempfile::tempdir().unwrap(),
+            owner: owner.unwrap_or(accounts[0]),
+            user: accounts[2],
             proxy: Address::ZERO,
             blue: Address::ZERO,
             accounts,
             window: (0, 0),
-        };
+            hurry: 0,
+        }
+    }
+
+    /// Version 1 and a dozen transactions; `owner` is anvil's first account when not given.
+    pub(crate) async fn build(owner: Option<Address>) -> Self {
+        let mut world = Self::bare(owner).await;
+        let owner = world.owner;
         let asset = world.create(source("src/demo/Asset.sol:Asset")).await;
         let router = world.create(source("src/demo/Router.sol:Router")).await;
         world.blue = world.create(source(BLUE)).await;
@@ -124,46 +157,13 @@ impl World {
         world
     }
 
-    /// A Unitroller that runs `Brain` of the project at `root`, and some calls of it.
-    pub(crate) async fn unitroller(root: &Path) -> Self {
-        let anvil = chain(&[]).await;
-        let accounts: Vec<Address> = anvil.node().call("eth_accounts", json!([])).await.unwrap();
-        let mut world = Self {
-            anvil,
-            folder: tempfile::tempdir().unwrap(),
-            owner: accounts[0],
-            proxy: Address::ZERO,
-            blue: Address::ZERO,
-            accounts,
-            window: (0, 0),
-        };
-        let options = LoadOptions {
-            root: root.to_owned(),
-            solc: None,
-            need: Need::BYTECODE,
-        };
-        let reference = Reference::parse("src/Brain.sol:Brain").unwrap();
-        let brain = cutover_artifacts::load(&reference, &options).unwrap();
-        let file = "artifacts/contracts/Comptroller/Unitroller.sol/Unitroller.json";
-        let artifact = crate::support::root().join(".tools/kinds/venus").join(file);
-        let unitroller = creation(&Reference::Artifact(artifact), &[]);
-        let (owner, user) = (world.owner, world.accounts[2]);
-        world.blue = world.create(brain.creation.unwrap()).await;
-        world.proxy = world.create_from(owner, unitroller).await;
-        let offer = _setPendingImplementationCall {
-            implementation: world.blue,
-        };
-        world.send(owner, world.proxy, offer).await;
-        let become_it = _becomeCall {
-            unitroller: world.proxy,
-        };
-        world.send(owner, world.blue, become_it).await;
-        world.window.0 = world.head().await + 1;
-        for amount in [1, 2, 3].map(U256::from) {
-            world.send(user, world.proxy, enterCall { amount }).await;
+    /// What the story is about: the user's calls of `proxy`.
+    pub(crate) async fn use_it(&mut self, calls: impl IntoIterator<Item = Vec<u8>>) {
+        self.window.0 = self.head().await + 1;
+        for call in calls {
+            self.send_data(self.user, self.proxy, &call).await;
         }
-        world.window.1 = world.head().await;
-        world
+        self.window.1 = self.head().await;
     }
 
     async fn traffic(&mut self, asset: Address, router: Address) {
@@ -201,7 +201,7 @@ impl World {
         self.anvil.node()
     }
 
-    async fn head(&self) -> u64 {
+    pub(crate) async fn head(&self) -> u64 {
         let head: U64 = self
             .node()
             .call("eth_blockNumber", json!([]))
@@ -234,7 +234,7 @@ impl World {
         self.create_from(self.accounts[1], code).await
     }
 
-    async fn create_from(&self, creator: Address, code: Bytes) -> Address {
+    pub(crate) async fn create_from(&self, creator: Address, code: Bytes) -> Address {
         let receipt = self
             .receipt(json!({"from": creator, "data": code, "gas": "0x989680"}))
             .await;
@@ -245,10 +245,22 @@ impl World {
             .unwrap()
     }
 
-    async fn send(&self, from: Address, to: Address, call: impl SolCall) {
-        let data = hex::encode_prefixed(call.abi_encode());
+    pub(crate) async fn send(&self, from: Address, to: Address, call: impl SolCall) {
+        self.send_data(from, to, &call.abi_encode()).await;
+    }
+
+    pub(crate) async fn send_data(&self, from: Address, to: Address, data: &[u8]) {
+        let data = hex::encode_prefixed(data);
         self.receipt(json!({"from": from, "to": to, "data": data, "gas": "0x7a120"}))
             .await;
+    }
+
+    /// What a call of the proxy answers.
+    pub(crate) async fn ask<C: SolCall>(&self, call: C) -> C::Return {
+        let data = hex::encode_prefixed(call.abi_encode());
+        let request = json!([{"to": self.proxy, "data": data}, "latest"]);
+        let answer: Bytes = self.node().call("eth_call", request).await.unwrap();
+        C::abi_decode_returns(&answer).unwrap()
     }
 
     async fn slot(&self, slot: B256) -> Address {
@@ -303,6 +315,10 @@ impl World {
     }
 
     pub(crate) async fn mine(&self) {
+        if self.hurry > 0 {
+            let seconds = json!([self.hurry]);
+            let _: Value = self.node().call("evm_increaseTime", seconds).await.unwrap();
+        }
         let _: Value = self.node().call("evm_mine", json!([])).await.unwrap();
     }
 
@@ -338,6 +354,12 @@ impl World {
     pub(crate) async fn record(&self) -> Value {
         let proxy = self.proxy.to_string();
         self.run(&["inspect", &proxy]).await.ended(0);
+        self.record_only().await
+    }
+
+    /// `record`, of what was inspected.
+    pub(crate) async fn record_only(&self) -> Value {
+        let proxy = self.proxy.to_string();
         let (from, to) = (self.window.0.to_string(), self.window.1.to_string());
         let window = ["--from-block", &from, "--to-block", &to];
         let ran = self.run(&[&["record", &proxy], &window[..]].concat()).await;

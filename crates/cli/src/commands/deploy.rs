@@ -1,7 +1,7 @@
 //! `cutover deploy`: green on chain, at an address that commits to its code.
 
 use crate::{
-    commands::code,
+    commands::{code, cut},
     context::{Context, chain_stop},
     exit::{Exit, OrStop, stop, usage},
     signer::SignerArgs,
@@ -75,6 +75,7 @@ impl Deploy {
                     .map(|range| (range.start, range.end)),
             ),
             verified: false,
+            functions: green.abi.as_ref().map(cut::functions).unwrap_or_default(),
             transaction: None,
         };
         let earlier = context

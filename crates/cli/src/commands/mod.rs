@@ -2,6 +2,7 @@
 
 mod check;
 mod code;
+mod cut;
 mod demo;
 mod deploy;
 mod doctor;

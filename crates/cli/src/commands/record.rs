@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use cutover_chain::{ChainError, Facade, Node, NodeStats, RecordingArchive, RecordingFolder};
 use cutover_record::{Plan, RecordError};
 use cutover_types::{
-    Recording, Window,
+    Inspection, ProxyKind, Recording, Window,
     file::{Input, Inputs},
     progress::Progress,
     recording::Incomplete,
@@ -150,6 +150,14 @@ fn orderly(window: Window) -> eyre::Result<Window> {
     Ok(window)
 }
 
+/// The facet that `inspect` was about, if the proxy is a diamond.
+fn facet(context: &Context, proxy: Address) -> Option<Address> {
+    let inspected = context.run.read_if_there::<Inspection>("cutover inspect");
+    let inspection = inspected.ok().flatten()?.content;
+    let facts = inspection.proxy.filter(|_| inspection.address == proxy)?;
+    (facts.kind == ProxyKind::Diamond).then_some(facts.implementation.address)
+}
+
 impl Collect {
     async fn run(self, context: &Context) -> eyre::Result<Exit> {
         let proxy = context.proxy(self.proxy)?;
@@ -163,9 +171,15 @@ impl Collect {
             .clone()
             .unwrap_or_else(|| context.run.file(FOLDER));
         let progress = context.progress();
-        let inspection = match cutover_inspect::inspect_before(&node, proxy, window.from, &progress)
-            .await
-        {
+        let found = cutover_inspect::inspect_before(
+            &node,
+            proxy,
+            window.from,
+            facet(context, proxy),
+            &progress,
+        )
+        .await;
+        let inspection = match found {
             Ok(inspection) if inspection.proxy.is_none() => {
                 let code: Bytes = node
                     .call(

@@ -4,7 +4,11 @@ mod keep;
 mod window;
 
 use crate::{
-    commands::{code, deploy, record},
+    commands::{
+        code,
+        cut::{self, CutArguments, recorded_cut},
+        deploy, record,
+    },
     context::Context,
     exit::{Exit, OrStop, chain, inconclusive, usage},
 };
@@ -13,8 +17,9 @@ use clap::{Args, ValueEnum};
 use cutover_artifacts::{Code, Need};
 use cutover_replay::{ExpectedRule, Green, GreenCode, Options, ReplayError};
 use cutover_types::{
-    CheckReport, Format, ReplayReport,
+    CheckReport, Format, Inspection, ReplayReport,
     deployment::Deployment,
+    diamond::Functions,
     file::{Input, Inputs},
     replay::{DifferenceKind, EngineName, Mode},
 };
@@ -68,6 +73,8 @@ pub(crate) struct Replay {
     /// The compiler for green
     #[arg(long, value_name = "PATH")]
     green_solc: Option<PathBuf>,
+    #[command(flatten)]
+    cut: CutArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -100,7 +107,22 @@ impl Replay {
             .clone()
             .unwrap_or_else(|| context.run.file(record::FOLDER));
         let folder = record::open(&path)?;
-        let (green, green_input) = self.green(context).await?;
+        let (green, functions, green_input) = self.green(context).await?;
+        let inspection = context
+            .run
+            .read_if_there::<Inspection>("cutover inspect")
+            .or_else(|error| match recorded_cut(folder.manifest()) {
+                true => Err(error),
+                false => Ok(None),
+            })?;
+        let cut = self.cut.plan(
+            context,
+            inspection.as_ref(),
+            folder.manifest(),
+            green.address,
+            functions.as_ref(),
+        )?;
+        let (cut, upgrade) = cut.unzip();
         let node = context.node_if_any().await?;
         let options = Options {
             engine: match self.engine {
@@ -116,6 +138,8 @@ impl Replay {
             partition: self.partition,
             node,
             expected: expected(context)?,
+            upgrade,
+            cut,
             ..Options::default()
         };
         for warning in window::warnings(&folder) {
@@ -126,7 +150,7 @@ impl Replay {
             .await
             .map_err(stop)?;
         drop(progress);
-        let inputs = Inputs::from([
+        let mut inputs = Inputs::from([
             (
                 "recording".to_owned(),
                 Input {
@@ -136,6 +160,9 @@ impl Replay {
             ),
             ("green".to_owned(), green_input),
         ]);
+        if let Some(inspection) = inspection.filter(|_| replayed.report.cut.is_some()) {
+            inputs.insert("inspect".to_owned(), inspection.as_input());
+        }
         context.run.write(&replayed.report, &inputs)?;
         context
             .output
@@ -170,13 +197,13 @@ impl Replay {
         }
     }
 
-    async fn green(&self, context: &Context) -> eyre::Result<(Green, Input)> {
+    async fn green(&self, context: &Context) -> eyre::Result<(Green, Option<Functions>, Input)> {
         let layouts = context
             .run
             .read_if_there::<CheckReport>("cutover check")
             .ok()
             .flatten();
-        let (address, code, abi, layout, input) = match &self.green {
+        let (address, code, abi, layout, functions, input) = match &self.green {
             None => {
                 let deployed = context.run.read::<Deployment>("cutover deploy")?;
                 let node = context
@@ -197,6 +224,8 @@ impl Replay {
                     GreenCode::Runtime(runtime),
                     None,
                     None,
+                    // Made by a version that did not write them down.
+                    Some(deployed.content.functions.clone()).filter(|all| !all.is_empty()),
                     deployed.as_input(),
                 )
             }
@@ -215,7 +244,8 @@ impl Replay {
                 .await?;
                 let (address, code) = self.place(&loaded)?;
                 let input = code::as_input(&loaded)?;
-                (address, code, loaded.abi, loaded.layout, input)
+                let functions = loaded.abi.as_ref().map(cut::functions);
+                (address, code, loaded.abi, loaded.layout, functions, input)
             }
         };
         let stored = |items: &[cutover_types::StorageItem]| cutover_types::StorageLayout {
@@ -236,7 +266,7 @@ impl Replay {
                 .as_ref()
                 .map(|stored_check| stored(&stored_check.content.layouts.blue)),
         };
-        Ok((green, input))
+        Ok((green, functions, input))
     }
 
     fn place(&self, loaded: &Code) -> eyre::Result<(Address, GreenCode)> {

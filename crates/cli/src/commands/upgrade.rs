@@ -78,6 +78,11 @@ impl Upgrade {
         let node = context
             .node_on(proposal.content.chain_id, Proposal::FILE)
             .await?;
+        if let Some(cut) = &proposal.content.cut {
+            for does in cut.words() {
+                context.output.note(&format!("the cut {does}"));
+            }
+        }
         let signer = self.signer.unlock().await?;
         let mut journal = journal(context)?;
         context.on_interrupt(

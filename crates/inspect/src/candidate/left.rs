@@ -26,11 +26,13 @@ mod v5 {
     alloy_sol_types::sol! { event Initialized(uint64 version); }
 }
 
-/// Slots whose value is not what it was, the proxy's first, and how many there are.
+/// Slots whose value is not what it was, the proxy's first, and how many there are; those of the proxy
+/// that are `undone` in another way are none.
 pub(crate) fn left(
     changes: &StateDiff,
     path: &UpgradePath,
     candidate: &Candidate,
+    undone: &BTreeSet<B256>,
 ) -> (Vec<LeftSlot>, usize) {
     let pointer = (path.holder, path.slot);
     let mut accounts: Vec<_> = changes.iter().collect();
@@ -39,7 +41,9 @@ pub(crate) fn left(
         .into_iter()
         .flat_map(|(address, diff)| diff.storage.iter().map(|(slot, c)| (*address, *slot, c)))
         .filter(|(address, slot, change)| {
-            change.before != change.after && (*address, *slot) != pointer
+            change.before != change.after
+                && (*address, *slot) != pointer
+                && !(*address == path.proxy && undone.contains(slot))
         })
         .collect();
     let proxys: BTreeSet<B256> = kept

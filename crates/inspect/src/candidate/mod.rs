@@ -1,6 +1,7 @@
 //! The way back, before going forward: upgrade, rollback and upgrade again are executed one after the
 //! other in one state, with the candidate that is meant to be installed.
 
+mod cut;
 mod left;
 mod place;
 mod reasons;
@@ -10,12 +11,13 @@ mod way;
 use crate::{error::InspectError, session::Session};
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_types::{
-    Inspection, ProxyKind, StateDiff, StepCall, StorageLayout, UpgradePath,
+    Inspection, ProxyKind, StateDiff, StepCall, StorageLayout, UpgradePath, diamond,
     execution::merge_diff,
     inspection::{CandidateFacts, CodeAt, RoundTrip, SentCall},
 };
 use place::Placed;
 use reasons::Uups;
+use std::collections::BTreeSet;
 use way::{Refusal, Tried, Way, attempt};
 
 /// Ways that are tried for one upgrade at most.
@@ -36,6 +38,12 @@ pub struct Candidate {
     pub initializer: Bytes,
     /// Its storage layout, for names.
     pub layout: Option<StorageLayout>,
+    /// The facet of a diamond that it replaces; the one that is used most when `None`.
+    pub facet: Option<Address>,
+    /// What it offers, for the cut of a diamond, where that is known.
+    pub functions: Option<diamond::Functions>,
+    /// What that cut shall do besides.
+    pub wishes: diamond::Wishes,
 }
 
 /// Where a candidate's code comes from.
@@ -65,6 +73,7 @@ pub(crate) async fn rehearse(
         verdict: RoundTrip::Unknown,
         why: Vec::new(),
         left: Vec::new(),
+        cut: None,
     };
     let Some(proxy) = &inspection.proxy else {
         facts.why.push("it is not a proxy".into());
@@ -88,6 +97,24 @@ pub(crate) async fn rehearse(
             .push("the proxy runs the candidate already".into());
         return Ok(facts);
     }
+    let mut path = upgrade.path.clone();
+    if proxy.kind == ProxyKind::Diamond {
+        match cut::cut(&path, proxy, candidate) {
+            Ok(Some((cut, by))) => {
+                facts.why.extend(cut.words());
+                (facts.cut, path) = (Some(cut), by);
+            }
+            Ok(None) => facts.why.push(
+                "its functions are not known, and are taken to be those of the facet it replaces"
+                    .into(),
+            ),
+            Err(why) => {
+                facts.verdict = RoundTrip::No;
+                facts.why.push(why.to_string());
+                return Ok(facts);
+            }
+        }
+    }
     let uups = matches!(
         proxy.kind,
         ProxyKind::UupsV41
@@ -99,7 +126,8 @@ pub(crate) async fn rehearse(
     );
     let round = Rehearsal {
         candidate,
-        path: &upgrade.path,
+        path: &path,
+        before: diamond::routes(&proxy.facets),
         uups: uups.then_some(upgrade.path.slot),
         blue: Side {
             name: "blue",
@@ -147,6 +175,8 @@ struct Side {
 struct Rehearsal<'a> {
     candidate: &'a Candidate,
     path: &'a UpgradePath,
+    /// Who answers what now, if it is a diamond.
+    before: diamond::Routes,
     /// The implementation's slot, where the implementation does the upgrade.
     uups: Option<B256>,
     blue: Side,
@@ -198,15 +228,25 @@ impl Rehearsal<'_> {
         }
         session.suppose(&back.changes, back.seconds);
         facts.verdict = RoundTrip::Yes;
-        self.compare(&forward, &back, facts);
+        let table = match &facts.cut {
+            Some(cut) => cut::restored(session, self.path, cut, &self.before).await?,
+            None => Default::default(),
+        };
+        self.compare(&forward, &back, &table, facts);
         self.again(session, &forward, facts).await
     }
 
     /// What is left of the candidate after the way back.
-    fn compare(&self, forward: &Way, back: &Way, facts: &mut CandidateFacts) {
+    fn compare(
+        &self,
+        forward: &Way,
+        back: &Way,
+        table: &BTreeSet<B256>,
+        facts: &mut CandidateFacts,
+    ) {
         let mut changes: StateDiff = forward.changes.clone();
         merge_diff(&mut changes, &back.changes);
-        let (left, count) = left::left(&changes, self.path, self.candidate);
+        let (left, count) = left::left(&changes, self.path, self.candidate, table);
         if count > 0 {
             facts.verdict = RoundTrip::Lossy;
             facts.why.push(format!(

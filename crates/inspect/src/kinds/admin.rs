@@ -115,6 +115,7 @@ pub(super) async fn through(
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
             steps_again: Vec::new(),
+            offset: 0,
         });
     }
     Ok(())
@@ -170,6 +171,7 @@ pub(super) async fn through_contract(
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
         steps_again: Vec::new(),
+        offset: 0,
     };
     if !path.from.is_zero() {
         into.paths.push(path);

@@ -99,6 +99,7 @@ impl Kind for Beacon {
                 steps_with_data: Vec::new(),
                 steps_back: Vec::new(),
                 steps_again: Vec::new(),
+                offset: 0,
             },
             Form::Child => {
                 let function = "upgradeChildTo(address)";

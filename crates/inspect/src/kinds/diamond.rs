@@ -6,7 +6,7 @@ use crate::{
     authority,
     code::has_selector,
     error::InspectError,
-    routes::{Routes, Table, ZKSYNC},
+    routes::{Routes, Table},
     session::{Played, Session, stranger},
     watch::Read,
 };
@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use cutover_types::{
     Argument, ProxyKind, UpgradePath, UpgradeStep, Verb,
     abi::IProxy,
-    diamond::{self, Action, FacetCut},
+    diamond::{self, Action, FacetCut, ZKSYNC},
 };
 
 /// EIP-2535's function.

@@ -40,7 +40,7 @@ mod zos;
 use crate::{error::InspectError, routes::Routes, session::Session, trace::Forward};
 use alloy_primitives::{Address, Bytes};
 use async_trait::async_trait;
-use cutover_types::{CallKind, ProxyKind, UpgradePath, diamond::Facet};
+use cutover_types::{CallKind, ProxyKind, UpgradePath, diamond::Facet, inspection::Location};
 
 /// A proxy of a known kind.
 #[derive(Clone, Debug)]
@@ -200,9 +200,26 @@ pub(crate) async fn recognize(
         None => KINDS.iter().filter(|kind| kind.forwards_by(by)).collect(),
     };
     for kind in fitting {
-        if let Some(recognized) = kind.recognize(session, subject).await? {
+        if let Some(mut recognized) = kind.recognize(session, subject).await? {
+            share(&mut recognized, subject);
             return Ok(recognized);
         }
     }
-    unknown::unknown(session, subject).await
+    let mut unknown = unknown::unknown(session, subject).await?;
+    share(&mut unknown, subject);
+    Ok(unknown)
+}
+
+/// Tells the paths whose slot holds more than the implementation where in it that is.
+fn share(recognized: &mut Recognized, subject: &Subject) {
+    let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
+    let Location::Packed { slot, offset } = forward.location else {
+        return;
+    };
+    let unsent = recognized.unsent.iter_mut().map(|(path, _)| path);
+    for path in recognized.paths.iter_mut().chain(unsent) {
+        if (path.holder, path.slot) == (subject.proxy, slot) {
+            path.offset = offset;
+        }
+    }
 }

@@ -65,6 +65,7 @@ impl Kind for Optimism {
                     steps_with_data: Vec::new(),
                     steps_back: Vec::new(),
                     steps_again: Vec::new(),
+                    offset: 0,
                 };
                 let why = format!("its admin is not known: {unread}");
                 found.notes.push(why.clone());

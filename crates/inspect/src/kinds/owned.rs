@@ -122,6 +122,7 @@ impl Kind for OwnedProxy {
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
             steps_again: Vec::new(),
+            offset: 0,
         };
         match in_slot {
             Ok(Some(owner)) => {

@@ -88,6 +88,7 @@ impl Kind for Uups {
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
             steps_again: Vec::new(),
+            offset: 0,
         };
         authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))

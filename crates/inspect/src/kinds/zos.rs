@@ -69,5 +69,6 @@ fn direct_path(subject: &Subject) -> UpgradePath {
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
         steps_again: Vec::new(),
+        offset: 0,
     }
 }

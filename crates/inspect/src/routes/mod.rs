@@ -12,24 +12,15 @@ use crate::{
     session::{Script, Session, request, stranger},
     trace::{Forward, forwarding, place},
 };
-use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, b256};
 use alloy_sol_types::SolCall;
 use cutover_evm::Request;
 use cutover_types::{
     CallFrame, CallKind, Missing,
-    diamond::{Facet, Selector},
+    diamond::{Facet, LIBRARY as DIAMOND, PLACES, SOLIDSTATE, Selector, ZKSYNC, entry},
     inspection::Location,
 };
 
-/// LibDiamond's storage.
-pub(crate) const DIAMOND: B256 =
-    b256!("c8fcad8db84d3cc18b4c41d551ea0ee66dd599cde068d998e57d5e09332c131c");
-/// ZKsync's: one less.
-pub(crate) const ZKSYNC: B256 =
-    b256!("c8fcad8db84d3cc18b4c41d551ea0ee66dd599cde068d998e57d5e09332c131b");
-/// SolidState's `DiamondBase`.
-pub(crate) const SOLIDSTATE: B256 =
-    b256!("177481ac65e4292921c69f62d1cc7f57541261e5d61c8175cf4e36a01c9bfc93");
 /// ERC-7546's dictionary.
 const DICTIONARY: B256 = b256!("267691be3525af8a813d30db0c9e2bad08f63baecf6dceb85e2cf3676cff56f4");
 
@@ -155,8 +146,7 @@ pub(crate) async fn routes(
         let found = registries::dictionary(session, dictionary).await?;
         return followed(session, proxy, found).await;
     }
-    let known = [DIAMOND, ZKSYNC, SOLIDSTATE];
-    if fallback.is_some() && !known.iter().any(|base| code::has_word(code, *base)) {
+    if fallback.is_some() && !PLACES.iter().any(|base| code::has_word(code, *base)) {
         return Ok(None);
     }
     if code::has_delegatecall(code) {
@@ -181,7 +171,7 @@ pub(crate) async fn routes(
 }
 
 /// Sends one call to every facet and sees whether it arrives. The facet that is used most is what the
-/// proxy "runs": housekeeping aside, the one with the most selectors.
+/// proxy "runs", unless the user names one: housekeeping aside, the one with the most selectors.
 async fn followed(
     session: &mut Session,
     proxy: Address,
@@ -229,7 +219,10 @@ async fn followed(
             ));
             continue;
         }
-        let rank = rank(facet);
+        let rank = match session.facet == Some(facet.address) {
+            true => usize::MAX,
+            false => rank(facet),
+        };
         if best.as_ref().is_none_or(|(first, _)| rank > *first) {
             let location = place(&played.reads, proxy, frame.to)
                 .unwrap_or_else(|| asked(&outcome.calls[..at], frame.to));
@@ -254,7 +247,7 @@ async fn followed(
             .iter()
             .find(|facet| facet.address == forward.target)
             .map(|facet| facet.selectors[0]);
-        *base = [DIAMOND, ZKSYNC, SOLIDSTATE]
+        *base = PLACES
             .into_iter()
             .find(|base| selector.is_some_and(|selector| entry(selector, *base) == slot));
     }
@@ -322,16 +315,8 @@ fn gather(facets: &mut Vec<Facet>, address: Address, selector: Selector) {
     }
 }
 
-/// The slot of `selector` in a mapping at `base`.
-fn entry(selector: Selector, base: B256) -> B256 {
-    let mut preimage = [0; 64];
-    preimage[..4].copy_from_slice(selector.as_slice());
-    preimage[32..].copy_from_slice(base.as_slice());
-    keccak256(preimage)
-}
-
 /// The slot `offset` after `base`.
-fn after(base: B256, offset: u64) -> B256 {
+pub(crate) fn after(base: B256, offset: u64) -> B256 {
     U256::from_be_bytes(base.0)
         .wrapping_add(U256::from(offset))
         .into()
@@ -340,6 +325,7 @@ fn after(base: B256, offset: u64) -> B256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_primitives::keccak256;
 
     fn facet(byte: u8, selectors: usize) -> Facet {
         let selectors = (0..selectors)

@@ -144,6 +144,7 @@ pub(super) fn usdc_path() -> UpgradePath {
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
         steps_again: Vec::new(),
+        offset: 0,
     }
 }
 

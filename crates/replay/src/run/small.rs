@@ -49,6 +49,7 @@ pub(super) fn path() -> UpgradePath {
         steps_with_data: Vec::new(),
         steps_back: Vec::new(),
         steps_again: Vec::new(),
+        offset: 0,
     }
 }
 

@@ -28,11 +28,20 @@ pub(crate) async fn judge_preconditions(
             Precondition::Implementation {
                 holder,
                 slot,
+                offset,
                 expected,
-            } if (*holder, *slot) != (proposal.holder, proposal.slot)
+            } if (*holder, *slot, *offset) != (proposal.holder, proposal.slot, proposal.offset)
                 || *expected != proposal.blue.address =>
             {
-                judge_slot(node, *holder, *slot, *holder, *expected, refusals).await;
+                judge_slot(
+                    node,
+                    *holder,
+                    (*slot, *offset),
+                    *holder,
+                    *expected,
+                    refusals,
+                )
+                .await;
             }
             Precondition::CodeHash { address, expected } if !always.contains(address) => {
                 judge_code(node, *address, *expected, refusals).await;
@@ -76,8 +85,16 @@ pub(crate) async fn judge_chain(
 
 /// Whether the proxy still stands where it should be left, and both codes are what was agreed.
 pub(crate) async fn judge_place(node: &Node, going: &Move, refusals: &mut Vec<PreflightError>) {
-    let (slot, leave) = (going.slot, going.leave.address);
-    judge_slot(node, going.holder, slot, going.proxy, leave, refusals).await;
+    let leave = going.leave.address;
+    judge_slot(
+        node,
+        going.holder,
+        going.place(),
+        going.proxy,
+        leave,
+        refusals,
+    )
+    .await;
     for code in [&going.leave, &going.arrive] {
         judge_code(node, code.address, code.code_hash, refusals).await;
     }
@@ -129,12 +146,12 @@ pub(crate) async fn judge_chain_id(node: &Node, expected: u64, refusals: &mut Ve
 async fn judge_slot(
     node: &Node,
     holder: Address,
-    slot: B256,
+    place: (B256, u8),
     proxy: Address,
     expected: Address,
     refusals: &mut Vec<PreflightError>,
 ) {
-    match reads::implementation(node, holder, slot, At::Latest).await {
+    match reads::implementation(node, holder, place, At::Latest).await {
         Ok(found) if found != expected => refusals.push(PreflightError::NotAsExpected {
             proxy,
             expected,

@@ -284,6 +284,7 @@ impl Asked {
             green: green.clone(),
             holder: PROXY,
             slot: IMPLEMENTATION_SLOT,
+            offset: 0,
             authority: Authority {
                 kind: "account".into(),
                 address: owner().address(),
@@ -294,6 +295,7 @@ impl Asked {
             forward_then: Vec::new(),
             back_then: Vec::new(),
             forward_again_then: Vec::new(),
+            cut: None,
             steps: vec![],
             hashes: vec![],
             preconditions: vec![Precondition::ChainId { expected: CHAIN }],
@@ -338,6 +340,7 @@ impl Asked {
                 gas: 0,
                 why: None,
             },
+            cut: None,
             summary: Summary::default(),
             selectors: vec![],
             transactions: vec![],

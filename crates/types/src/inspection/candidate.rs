@@ -1,6 +1,6 @@
 //! The way forward, back and forward again with one candidate, executed before anything is sent.
 
-use crate::{Call, StepCall};
+use crate::{Call, StepCall, diamond::Cut};
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,9 @@ pub struct CandidateFacts {
     /// What the way back leaves, the first of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftSlot>,
+    /// What happens to a diamond's functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
 }
 
 #[cfg(test)]

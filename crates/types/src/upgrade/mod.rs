@@ -93,6 +93,9 @@ pub struct UpgradePath {
     pub holder: Address,
     /// The slot in `holder` that must hold the new implementation afterwards.
     pub slot: alloy_primitives::B256,
+    /// Bytes of that slot below the implementation, where it shares the slot with other values.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: u8,
     /// The calls, in order, when the verb is [`Verb::Steps`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<UpgradeStep>,
@@ -107,6 +110,10 @@ pub struct UpgradePath {
     /// do not: see [`Self::again`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps_again: Vec<UpgradeStep>,
+}
+
+fn is_zero(offset: &u8) -> bool {
+    *offset == 0
 }
 
 impl UpgradePath {
@@ -131,6 +138,7 @@ impl UpgradePath {
             steps_with_data: Vec::new(),
             steps_back: Vec::new(),
             steps_again: Vec::new(),
+            offset: 0,
             steps,
         }
     }
@@ -150,7 +158,10 @@ impl UpgradePath {
         if steps.is_empty() {
             return self.clone();
         }
-        Self::of(self.proxy, self.slot, steps.to_vec()).held_by(self.holder)
+        Self {
+            offset: self.offset,
+            ..Self::of(self.proxy, self.slot, steps.to_vec()).held_by(self.holder)
+        }
     }
 
     /// The same path for a kind that keeps its implementation in a slot of `holder`.

@@ -1,6 +1,6 @@
 //! What about a recording makes a replay of it say less than it seems to.
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, keccak256};
 use cutover_chain::RecordingFolder;
 use cutover_types::State as _;
 
@@ -38,7 +38,7 @@ fn moved(folder: &RecordingFolder) -> Option<String> {
             )
         };
         if let Ok(value) = block.state.storage(path.holder, path.slot) {
-            let now = Address::from_word(B256::from(value));
+            let now = cutover_types::address::in_word(value.into(), path.offset);
             match first {
                 Some(before) if before != now => {
                     return Some(said(entry.number, format!("{before} becomes {now} before")));
