@@ -9,6 +9,7 @@ mod progress;
 mod run_folder;
 mod signer;
 mod staged;
+mod target;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::Command;

@@ -2,9 +2,10 @@
 
 use crate::{
     context::Context,
-    exit::{Exit, usage},
+    exit::Exit,
     output,
-    staged::{self, Staged},
+    staged::Staged,
+    target::{self, Target},
 };
 use clap::{Args, ValueEnum};
 use cutover_artifacts::Code;
@@ -27,11 +28,11 @@ pub(super) struct OutputArguments {
     format: Option<Form>,
     /// Write the report to a file, too, in the form its name ends in: .json, .sarif, .xml (JUnit), .md,
     /// .html, .txt or .svg (the map); may be given several times
-    #[arg(short, long, value_name = "FILE", value_parser = Target::parse)]
-    output: Vec<Target>,
+    #[arg(short, long, value_name = "FILE", value_parser = Target::<Form>::parse)]
+    output: Vec<Target<Form>>,
     /// Show both storages side by side, slot by slot; with a FILE, draw them there (.svg)
-    #[arg(long, value_name = "FILE", num_args = 0..=1, value_parser = Target::parse)]
-    map: Option<Option<Target>>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1, value_parser = Target::<Form>::parse)]
+    map: Option<Option<Target<Form>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,37 +54,20 @@ enum Form {
     Svg,
 }
 
-/// A file to write and what goes into it.
-#[derive(Clone, Debug)]
-struct Target {
-    path: PathBuf,
-    form: Form,
-}
-
-impl Target {
-    fn parse(text: &str) -> Result<Self, String> {
-        let name = text.to_ascii_lowercase();
-        let endings = [
-            (".sarif.json", Form::Sarif),
-            (".sarif", Form::Sarif),
-            (".json", Form::Json),
-            (".xml", Form::Junit),
-            (".md", Form::Markdown),
-            (".html", Form::Html),
-            (".txt", Form::Text),
-            (".svg", Form::Svg),
-        ];
-        let form = endings.iter().find(|(ending, _)| name.ends_with(ending));
-        match form {
-            Some((_, form)) => Ok(Self {
-                path: PathBuf::from(text),
-                form: *form,
-            }),
-            None => Err(
-                "the name has to end in .json, .sarif, .xml, .md, .html, .txt or .svg".to_owned(),
-            ),
-        }
-    }
+impl target::Form for Form {
+    const TEXT: Self = Self::Text;
+    const JSON: Self = Self::Json;
+    const ENDINGS: &'static [(&'static str, Self)] = &[
+        (".sarif.json", Self::Sarif),
+        (".sarif", Self::Sarif),
+        (".json", Self::Json),
+        (".xml", Self::Junit),
+        (".md", Self::Markdown),
+        (".html", Self::Html),
+        (".txt", Self::Text),
+        (".svg", Self::Svg),
+    ];
+    const NAMED: &'static str = ".json, .sarif, .xml, .md, .html, .txt or .svg";
 }
 
 /// A check that is to be shown.
@@ -104,29 +88,16 @@ pub(super) struct Shown<'a> {
 impl OutputArguments {
     /// Refuses what contradicts itself, before any work is done.
     pub(super) fn refuse_nonsense(&self, context: &Context) -> eyre::Result<()> {
-        if context.output.json && self.format.is_some_and(|form| form != Form::Json) {
-            return Err(usage(
-                "--json and another --format were given",
-                "leave one out; -o FILE writes further forms",
-            ));
-        }
-        for target in self.targets() {
-            staged::refuse_folder(&target.path)?;
-        }
-        Ok(())
+        target::refuse_nonsense(context, self.format, self.targets())
     }
 
-    fn targets(&self) -> impl Iterator<Item = &Target> {
+    fn targets(&self) -> impl Iterator<Item = &Target<Form>> {
         self.output.iter().chain(self.map.iter().flatten())
     }
 
     /// Makes everything ready: nothing is in its place yet, and nothing is printed.
     pub(super) fn stage(&self, context: &Context, shown: &Shown<'_>) -> eyre::Result<Staged> {
-        let form = match self.format {
-            Some(form) => form,
-            None if context.output.json => Form::Json,
-            None => Form::Text,
-        };
+        let form = target::printed(context, self.format);
         let printed = shown.in_form(form, &context.style(), matches!(self.map, Some(None)))?;
         let plain = Style::default();
         let mut staged = Staged::printing(printed);
@@ -294,10 +265,10 @@ mod tests {
             ("junit.xml", Form::Junit),
             ("map.svg", Form::Svg),
         ] {
-            assert_eq!(Target::parse(name).unwrap().form, form, "{name}");
+            assert_eq!(Target::<Form>::parse(name).unwrap().form, form, "{name}");
         }
         for name in ["check", "check.pdf", "sarif", ""] {
-            assert!(Target::parse(name).is_err(), "{name}");
+            assert!(Target::<Form>::parse(name).is_err(), "{name}");
         }
     }
 

@@ -2,14 +2,13 @@
 
 use crate::{
     context::Context,
-    exit::usage,
     output,
-    staged::{self, Staged},
+    staged::Staged,
+    target::{self, Target},
 };
 use clap::{Args, ValueEnum};
 use cutover_report::{Report, Style};
 use cutover_types::{Inspection, file::Inputs};
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -19,8 +18,8 @@ pub(super) struct OutputArguments {
     format: Option<Form>,
     /// Write the inspection to a file, too, in the form its name ends in: .json, .txt, .md, .html, .mmd
     /// (Mermaid) or .svg (the tree of who can upgrade); may be given several times
-    #[arg(short, long, value_name = "FILE", value_parser = Target::parse, conflicts_with = "fleet")]
-    output: Vec<Target>,
+    #[arg(short, long, value_name = "FILE", value_parser = Target::<Form>::parse, conflicts_with = "fleet")]
+    output: Vec<Target<Form>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,49 +38,25 @@ enum Form {
     Html,
 }
 
-/// A file to write and what goes into it.
-#[derive(Clone, Debug)]
-struct Target {
-    path: PathBuf,
-    form: Form,
-}
-
-impl Target {
-    fn parse(text: &str) -> Result<Self, String> {
-        let name = text.to_ascii_lowercase();
-        let endings = [
-            (".json", Form::Json),
-            (".txt", Form::Text),
-            (".mmd", Form::Mermaid),
-            (".mermaid", Form::Mermaid),
-            (".svg", Form::Svg),
-            (".md", Form::Markdown),
-            (".html", Form::Html),
-        ];
-        let form = endings.iter().find(|(ending, _)| name.ends_with(ending));
-        match form {
-            Some((_, form)) => Ok(Self {
-                path: PathBuf::from(text),
-                form: *form,
-            }),
-            None => Err("the name has to end in .json, .txt, .md, .html, .mmd or .svg".to_owned()),
-        }
-    }
+impl target::Form for Form {
+    const TEXT: Self = Self::Text;
+    const JSON: Self = Self::Json;
+    const ENDINGS: &'static [(&'static str, Self)] = &[
+        (".json", Self::Json),
+        (".txt", Self::Text),
+        (".mmd", Self::Mermaid),
+        (".mermaid", Self::Mermaid),
+        (".svg", Self::Svg),
+        (".md", Self::Markdown),
+        (".html", Self::Html),
+    ];
+    const NAMED: &'static str = ".json, .txt, .md, .html, .mmd or .svg";
 }
 
 impl OutputArguments {
     /// Refuses what contradicts itself, before any work is done.
     pub(super) fn refuse_nonsense(&self, context: &Context) -> eyre::Result<()> {
-        if context.output.json && self.format.is_some_and(|form| form != Form::Json) {
-            return Err(usage(
-                "--json and another --format were given",
-                "leave one out; -o FILE writes further forms",
-            ));
-        }
-        for target in &self.output {
-            staged::refuse_folder(&target.path)?;
-        }
-        Ok(())
+        target::refuse_nonsense(context, self.format, &self.output)
     }
 
     /// Makes everything ready: nothing is in its place yet, and nothing is printed.
@@ -91,11 +66,7 @@ impl OutputArguments {
         inspection: &Inspection,
         inputs: &Inputs,
     ) -> eyre::Result<Staged> {
-        let form = match self.format {
-            Some(form) => form,
-            None if context.output.json => Form::Json,
-            None => Form::Text,
-        };
+        let form = target::printed(context, self.format);
         let mut staged = Staged::printing(shown(inspection, inputs, form, &context.style())?);
         for target in &self.output {
             let text = shown(inspection, inputs, target.form, &Style::default())?;
@@ -134,10 +105,10 @@ mod tests {
             ("tree.svg", Form::Svg),
             ("inspect.md", Form::Markdown),
         ] {
-            assert_eq!(Target::parse(name).unwrap().form, form, "{name}");
+            assert_eq!(Target::<Form>::parse(name).unwrap().form, form, "{name}");
         }
         for name in ["tree", "tree.png", "svg", ""] {
-            assert!(Target::parse(name).is_err(), "{name}");
+            assert!(Target::<Form>::parse(name).is_err(), "{name}");
         }
     }
 }
