@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cutover_artifacts::compilers;
 use cutover_check::{Kind, Options, Side, check};
 use cutover_types::source::{SourceUnit, Sources};
 use serde_json::{Value, json};
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+use solc::compile;
+
+#[path = "support/solc.rs"]
+mod solc;
 
 const SOURCE: &str = r#"pragma solidity ^0.8.28;
 library R { function run(address t, bytes memory d) internal { (bool ok,) = t.delegatecall(d); require(ok); } }
@@ -35,21 +34,7 @@ fn tree() -> Value {
         "sources": { "T.sol": { "content": SOURCE } },
         "settings": { "outputSelection": { "*": { "": ["ast"] } } },
     });
-    let compiler = compilers()
-        .into_iter()
-        .find(|found| found.version >= "0.8.28".parse().unwrap())
-        .expect("no solc 0.8.28: run scripts/setup");
-    let mut child = Command::new(compiler.path)
-        .arg("--standard-json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut pipe = child.stdin.take().unwrap();
-    pipe.write_all(input.to_string().as_bytes()).unwrap();
-    drop(pipe);
-    let output = child.wait_with_output().unwrap();
-    let mut output: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (mut output, _) = compile(&input);
     output["sources"]["T.sol"]["ast"].take()
 }
 

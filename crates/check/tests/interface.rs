@@ -9,6 +9,7 @@ use support::{pairs, view};
 
 mod support {
     pub(crate) mod pairs;
+    mod solc;
     #[path = "mod.rs"]
     mod view;
     pub(crate) use view::view;

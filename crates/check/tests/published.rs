@@ -4,19 +4,16 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use cutover_artifacts::compilers;
 use cutover_check::{Kind, Options, Side, check};
 use cutover_types::{
     Finding,
     source::{SourceUnit, Sources, is_interface},
 };
 use serde_json::{Map, Value, json};
-use std::{
-    env, fs,
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{env, fs, path::Path};
+
+#[path = "support/solc.rs"]
+mod solc;
 
 /// Every error, as `contract: rule`, of all concrete contracts of a compiler's output.
 fn errors(output: &Value) -> (usize, Vec<String>) {
@@ -99,20 +96,7 @@ fn compile(folder: &Path) -> Value {
         "sources": sources,
         "settings": { "evmVersion": "cancun", "outputSelection": { "*": { "": ["ast"] } } },
     });
-    let compiler = compilers()
-        .into_iter()
-        .find(|found| found.version >= "0.8.28".parse().unwrap())
-        .expect("no solc 0.8.28: run scripts/setup");
-    let mut child = Command::new(compiler.path)
-        .arg("--standard-json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input_pipe = child.stdin.take().unwrap();
-    input_pipe.write_all(input.to_string().as_bytes()).unwrap();
-    drop(input_pipe);
-    serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap()
+    solc::compile(&input).0
 }
 
 #[test]

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cutover_artifacts::{Code, LoadOptions, Need, Reference, compilers, load};
+use cutover_artifacts::{Code, LoadOptions, Need, Reference, load};
 use cutover_check::{Kind, Options, check};
 use cutover_types::{Category, CheckReport, Finding, LayoutVerdict, SafetyVerdict, check::Role};
 use serde_json::{Map, Value, json};
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
 use support::view;
 
+#[path = "support/solc.rs"]
+mod solc;
 mod support;
 
 /// `id layout safety rules…`, then the old and the new source after `old:` and `new:`. The rules are
@@ -161,32 +159,8 @@ fn compile(cases: &[Case<'_>]) -> Value {
             "abi", "storageLayout", "evm.bytecode", "evm.deployedBytecode"
         ] } } },
     });
-    let compiler = compilers()
-        .into_iter()
-        .find(|found| found.version >= "0.8.28".parse().unwrap())
-        .expect("no solc 0.8.28: run scripts/setup");
-    let mut child = Command::new(compiler.path)
-        .arg("--standard-json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.to_string().as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    let output: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let errors: Vec<_> = output["errors"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|error| error["severity"] == "error")
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-    json!({ "input": input, "output": output, "solcVersion": "0.8.28" })
+    let (output, version) = solc::compile(&input);
+    json!({ "input": input, "output": output, "solcVersion": version })
 }
 
 /// The part of the build that one case needs.

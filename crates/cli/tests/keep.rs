@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{
-    cutover,
+    Ran, cutover,
     interrupt::{processes, signal},
     mainnet_node, run,
     stage::{GREEN, Stage, ask, contracts, try_ask},
@@ -39,8 +39,11 @@ impl Drop for Kept {
 
 /// What the command said about the two processes.
 #[track_caller]
-fn kept(stderr: &str) -> (Kept, String) {
-    let (_, commands) = stderr.split_once("`kill ").unwrap();
+fn kept(ran: &Ran) -> (Kept, String) {
+    let stderr = &ran.stderr;
+    let Some((_, commands)) = stderr.split_once("`kill ") else {
+        panic!("nothing is kept: {:?} {stderr}", ran.code);
+    };
     let (numbers, _) = commands.split_once('`').unwrap();
     let processes: Vec<u32> = numbers
         .split(' ')
@@ -63,7 +66,7 @@ fn kept_green_answers_until_it_is_ended() {
         .args(["--engine", "revm", "--json", "--quiet"])
         .env_remove("ETH_RPC_URL")
         .env("TMPDIR", &scratch));
-    let (kept, url) = kept(&ran.stderr);
+    let (kept, url) = kept(&ran);
     ran.ok();
     let url = url.as_str();
 
@@ -124,7 +127,7 @@ fn kept_green_of_real_blocks_can_be_called() {
         .args(["replay", "--green", &green, "--engine", "revm", "--keep"])
         .args(["--json", "--allow-inconclusive", "100"])
         .env("TMPDIR", &scratch));
-    let (kept, url) = kept(&ran.stderr);
+    let (kept, url) = kept(&ran);
     ran.ok();
     let green = ran.json()["green"]["address"].clone();
     let slot = ask(&url, "eth_getStorageAt", json!([USDC, ZOS_SLOT, "latest"]));

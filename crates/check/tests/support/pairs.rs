@@ -1,12 +1,9 @@
 //! Pairs of small contracts, compiled by a real solc in one go.
 
-use cutover_artifacts::{Code, LoadOptions, Need, Reference, compilers, load};
+use super::solc::compile;
+use cutover_artifacts::{Code, LoadOptions, Need, Reference, load};
 use serde_json::{Map, Value, json};
-use std::{
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::path::Path;
 
 /// A pair: its head line's words, the old and the new source.
 pub(crate) struct Pair<'a> {
@@ -52,29 +49,7 @@ pub(crate) fn build(pairs: &[Pair<'_>], settings: &Value, file: &Path) {
         "abi", "metadata", "storageLayout", "evm.bytecode", "evm.deployedBytecode"
     ] } });
     let input = json!({ "language": "Solidity", "sources": sources, "settings": settings });
-    let compiler = compilers()
-        .into_iter()
-        .find(|found| found.version >= "0.8.28".parse().unwrap())
-        .expect("no solc 0.8.28: run scripts/setup");
-    let mut child = Command::new(compiler.path)
-        .arg("--standard-json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let output: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let errors: Vec<_> = output["errors"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|error| error["severity"] == "error")
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-    let version = compiler.version.to_string();
+    let (output, version) = compile(&input);
     let build = json!({ "input": input, "output": output, "solcVersion": version });
     std::fs::write(file, build.to_string()).unwrap();
 }
