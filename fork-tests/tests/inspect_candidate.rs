@@ -184,6 +184,18 @@ async fn a_candidate_that_shuts_the_way_back_is_refused_with_the_reason() {
         ("New5", "Elsewhere", false, "not the slot"),
         ("Old49", "Old44", false, "4.1 to 4.4"),
         ("New5", "Old44", false, "4.1 to 4.4"),
+        (
+            "Wizard44",
+            "New5",
+            false,
+            "calling upgradeTo on green, and green has none",
+        ),
+        (
+            "Wizard44",
+            "Wizard49",
+            true,
+            "as UUPS of OpenZeppelin 4.1 to 4.4",
+        ),
     ] {
         let proxy = uups(&world, blue, boss).await;
         let candidate = green(name, Bytes::new());
@@ -202,6 +214,7 @@ async fn transparent_proxies_keep_the_initializer_version_after_the_way_back() {
     let first = U256::from(7);
     let setup = Bytes::from(initializeCall { first }.abi_encode());
     for (package, blue, name, fee) in [
+        (OZ4, "Plain44", "PlainNext4", 2),
         (OZ4, "Plain4", "PlainNext4", 2),
         (OZ5, "Plain5", "PlainNext5", 1),
     ] {

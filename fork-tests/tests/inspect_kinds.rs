@@ -34,7 +34,7 @@ mod unknown;
 mod world;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_sol_types::{SolCall, SolValue};
+use alloy_sol_types::SolCall;
 use cutover_inspect::{InspectError, inspect};
 use cutover_types::{
     Inspection, Missing, ProxyKind, Verb,
@@ -42,7 +42,7 @@ use cutover_types::{
     inspection::{Location, Possible},
     progress::Silent,
 };
-use world::{World, artifact, compiled, node};
+use world::{World, artifact, compiled, look, node, params};
 
 const OZ3: &str = "oz-3.4";
 const OZ4: &str = "oz-4.9";
@@ -52,17 +52,6 @@ alloy_sol_types::sol! {
     function initialize(address first) external;
     function transferOwnership(address next) external;
     function changeAdmin(address next) external;
-}
-
-fn params<T: SolValue>(arguments: T) -> Vec<u8>
-where
-    for<'a> <T::SolType as alloy_sol_types::SolType>::Token<'a>: alloy_sol_types::abi::TokenSeq<'a>,
-{
-    arguments.abi_encode_params()
-}
-
-async fn look(world: &World, proxy: Address) -> Inspection {
-    inspect(&world.node, proxy, None, &Silent).await.unwrap()
 }
 
 /// Looks at `proxy`, upgrades it as `inspect` says, looks again, goes back, looks again.

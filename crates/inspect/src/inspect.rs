@@ -463,7 +463,7 @@ pub(crate) async fn obeyed(
     })
 }
 
-/// The path that the tree is tried with: the best, or one that nobody is known to send.
+/// The path that the tree is tried with: the best, or one of which nobody was found who sends it.
 fn tried<'a>(
     recognized: &'a Recognized,
     proofs: &'a [(UpgradePath, Proof)],

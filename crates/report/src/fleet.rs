@@ -105,7 +105,7 @@ fn reason(group: &FleetGroup) -> Vec<Line> {
 fn place(address: Option<Address>) -> Line {
     match address {
         Some(address) => Line::default().code(hex::address(address)),
-        None => Line::of(Tone::Dim, "nobody known"),
+        None => Line::of(Tone::Dim, "nobody found"),
     }
 }
 

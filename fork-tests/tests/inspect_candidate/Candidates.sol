@@ -2,6 +2,7 @@
 pragma solidity ^0.8.20;
 
 import {Initializable as Initializable4} from "oz-4.9/proxy/utils/Initializable.sol";
+import {Initializable as Initializable44} from "oz-4.4/proxy/utils/Initializable.sol";
 import {UUPSUpgradeable as Uups44} from "oz-4.4/proxy/utils/UUPSUpgradeable.sol";
 import {UUPSUpgradeable as Uups49} from "oz-4.9/proxy/utils/UUPSUpgradeable.sol";
 import {Initializable as Initializable5} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
@@ -56,6 +57,50 @@ abstract contract Owned {
 
     function _check() internal view {
         require(msg.sender == owner, "not the owner");
+    }
+}
+
+/// As it was written for 4.4: the constructor runs as the initializer, so that nobody else can.
+contract Wizard44 is Initializable44, Uups44 {
+    address public owner;
+
+    constructor() initializer {}
+
+    function initialize(address first) external initializer {
+        owner = first;
+    }
+
+    function _authorizeUpgrade(address) internal view override {
+        require(msg.sender == owner, "not the owner");
+    }
+}
+
+/// Its storage in 4.9, with an initializer of version 2.
+contract Wizard49 is Initializable4, Uups49 {
+    address public owner;
+    uint256 public fee;
+
+    constructor() {
+        _disableInitializers();
+    }
+
+    function migrate(uint256 next) external reinitializer(2) {
+        fee = next;
+    }
+
+    function _authorizeUpgrade(address) internal view override {
+        require(msg.sender == owner, "not the owner");
+    }
+}
+
+/// What a transparent proxy runs, written for 4.4.
+contract Plain44 is Initializable44 {
+    uint256 public value;
+
+    constructor() initializer {}
+
+    function initialize(uint256 first) external initializer {
+        value = first;
     }
 }
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.20;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {AccessControlDefaultAdminRules} from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
@@ -48,6 +49,20 @@ contract Roles is UUPSUpgradeable, AccessControl {
         _grantRole(UPGRADER, second);
         _grantRole(UPGRADER, address(0x1234567890123456789012345678901234567890));
         _revokeRole(UPGRADER, address(0x1234567890123456789012345678901234567890));
+    }
+
+    function _authorizeUpgrade(address) internal view override onlyRole(UPGRADER) {}
+}
+
+/// The admin of all roles is handed over in two steps with a wait between them.
+contract Ruled is UUPSUpgradeable, AccessControlDefaultAdminRules {
+    bytes32 private constant UPGRADER = keccak256("UPGRADER_ROLE");
+
+    constructor() AccessControlDefaultAdminRules(0, msg.sender) {}
+
+    function initialize(address admin, address upgrader) external {
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+        _grantRole(UPGRADER, upgrader);
     }
 
     function _authorizeUpgrade(address) internal view override onlyRole(UPGRADER) {}

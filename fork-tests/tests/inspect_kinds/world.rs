@@ -1,8 +1,10 @@
 //! A chain of one's own with real proxies on it.
 
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use alloy_sol_types::SolValue;
 use cutover_chain::{Node, Policy};
-use cutover_types::{UpgradePath, inspection::CodeAt};
+use cutover_inspect::inspect;
+use cutover_types::{Inspection, UpgradePath, inspection::CodeAt, progress::Silent};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -30,8 +32,13 @@ impl Drop for World {
 
 impl World {
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// An anvil with more arguments.
+    pub async fn start_with(arguments: &[&str]) -> Self {
         let (anvil, port) = listen(
-            Command::new(anvil()).args(["--port", "0"]),
+            Command::new(anvil()).args(["--port", "0"]).args(arguments),
             "Listening on 127.0.0.1:",
         );
         let node = node(port);
@@ -93,6 +100,14 @@ impl World {
             .await;
     }
 
+    /// A transparent proxy of OpenZeppelin that runs `blue` and obeys `admin`, or whom the admin it makes
+    /// obeys from 5.0 on.
+    pub async fn transparent(&self, package: &str, blue: Address, admin: Address) -> Address {
+        let code = artifact(package, "TransparentUpgradeableProxy");
+        self.deploy(&code, &params((blue, admin, Bytes::new())))
+            .await
+    }
+
     /// Upgrades along `path`, waits included, as `inspect` says it is done.
     pub async fn upgrade(&self, path: &UpgradePath, implementation: Address) {
         self.upgrade_and_call(path, implementation, &Bytes::new())
@@ -117,6 +132,21 @@ impl World {
             assert_eq!(step.call.operation, 0, "{step:?}");
             self.act(step.from, step.call.to, &step.call.data).await;
         }
+    }
+
+    /// A name for the state as it is.
+    pub async fn snapshot(&self) -> U256 {
+        self.node.call("evm_snapshot", json!([])).await.unwrap()
+    }
+
+    /// Back to that state.
+    pub async fn revert(&self, snapshot: U256) {
+        let done: bool = self
+            .node
+            .call("evm_revert", json!([snapshot]))
+            .await
+            .unwrap();
+        assert!(done);
     }
 
     /// Lets time pass.
@@ -147,6 +177,19 @@ impl World {
             .unwrap();
         let _: Value = self.node.call("anvil_mine", json!([])).await.unwrap();
     }
+}
+
+/// Constructor arguments.
+pub fn params<T: SolValue>(arguments: T) -> Vec<u8>
+where
+    for<'a> <T::SolType as alloy_sol_types::SolType>::Token<'a>: alloy_sol_types::abi::TokenSeq<'a>,
+{
+    arguments.abi_encode_params()
+}
+
+/// What `inspect` says now.
+pub async fn look(world: &World, proxy: Address) -> Inspection {
+    inspect(&world.node, proxy, None, &Silent).await.unwrap()
 }
 
 /// A node on this machine that is asked once or twice, not for minutes.

@@ -143,7 +143,7 @@ pub(crate) async fn rehearse(
     round.play(session, &mut facts).await?;
     if facts.verdict == RoundTrip::No && !upgrade.proven && facts.back.is_empty() {
         facts.verdict = RoundTrip::Unknown;
-        let why = upgrade.why.as_deref().unwrap_or("nobody is known who can");
+        let why = upgrade.why.as_deref().unwrap_or("nobody was found who can");
         facts
             .why
             .push(format!("how it is upgraded is not proven: {why}"));

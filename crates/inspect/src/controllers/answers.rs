@@ -41,6 +41,10 @@ alloy_sol_types::sol! {
         function timelock() external view returns (address);
         function token() external view returns (address);
         function comp() external view returns (address);
+        function uni() external view returns (address);
+        function guardian() external view returns (address);
+        function voteTime() external view returns (uint64);
+        function supportRequiredPct() external view returns (uint64);
         function CLOCK_MODE() external view returns (string);
         function COUNTING_MODE() external view returns (string);
         function clock() external view returns (uint48);
@@ -102,7 +106,8 @@ impl Answers {
             "EXECUTOR_ROLE" EXECUTOR_ROLECall, "votingDelay" votingDelayCall,
             "votingPeriod" votingPeriodCall, "proposalThreshold" proposalThresholdCall,
             "quorumVotes" quorumVotesCall, "timelock" timelockCall, "token" tokenCall,
-            "comp" compCall, "CLOCK_MODE" CLOCK_MODECall, "COUNTING_MODE" COUNTING_MODECall,
+            "comp" compCall, "uni" uniCall, "guardian" guardianCall, "voteTime" voteTimeCall,
+            "supportRequiredPct" supportRequiredPctCall, "CLOCK_MODE" CLOCK_MODECall, "COUNTING_MODE" COUNTING_MODECall,
             "clock" clockCall, "acl" aclCall, "kernel" kernelCall,
             "EXECUTE_ROLE" EXECUTE_ROLECall, "RUN_SCRIPT_ROLE" RUN_SCRIPT_ROLECall,
             "avatar" avatarCall,

@@ -1,4 +1,5 @@
-//! Aragon: the kernel's ACL says who has which role of which app; an Agent acts for those it lets.
+//! Aragon: the kernel's ACL says who has which role of which app; an Agent acts for those it lets, and
+//! Voting for those who hold its token.
 
 use super::{
     answers::Answers,
@@ -28,7 +29,7 @@ alloy_sol_types::sol! {
     }
 }
 
-/// The kernel or Agent at `address`; `None` when it is neither.
+/// The kernel, Agent or Voting at `address`; `None` when it is none of them.
 pub(super) async fn look(
     session: &mut Session,
     address: Address,
@@ -49,6 +50,9 @@ pub(super) async fn look(
             &mut found,
         )
         .await?;
+        return Ok(Some(found));
+    }
+    if let Some(found) = voting(answers) {
         return Ok(Some(found));
     }
     let execute = keccak256("EXECUTE_ROLE");
@@ -81,6 +85,25 @@ pub(super) async fn look(
     let run = keccak256("RUN_SCRIPT_ROLE");
     entitled(session, acl, address, run, &script, known, &mut found).await?;
     Ok(Some(found))
+}
+
+/// Voting, by what only it answers.
+fn voting(answers: &Answers) -> Option<Found> {
+    let time = answers.word("voteTime")?;
+    let support = answers.word("supportRequiredPct")?;
+    let (kernel, token) = (answers.address("kernel")?, answers.address("token")?);
+    let mut found = Found::new("aragon-voting");
+    found.fact("kernel", kernel);
+    found.fact("vote seconds", time);
+    found.fact("support required", format!("{support} of 10^18"));
+    found.notes.push(
+        "a vote that nobody can turn any more is executed at once: its time is no delay".into(),
+    );
+    let why = Through::Claimed("a vote is not executed here");
+    let mut voters = Member::alone(token, "votes", why);
+    voters.leaf = Some("token");
+    found.add(voters);
+    Some(found)
 }
 
 /// Everyone who has `role` of `app`, and who gives it.

@@ -59,7 +59,8 @@ pub(super) async fn look(
         found.fact("clock", text::terminal(&mode, 60));
     }
     let why = Through::Claimed("a vote is not executed here");
-    match answers.address("token").or_else(|| answers.address("comp")) {
+    let tokens = ["token", "comp", "uni"];
+    match tokens.iter().find_map(|getter| answers.address(getter)) {
         Some(token) => {
             let mut voters = Member::alone(token, "votes", why).after(found.delay);
             voters.leaf = Some("token");
@@ -68,6 +69,11 @@ pub(super) async fn look(
         None => found
             .unknown
             .push(format!("whose votes {governor} counts is not known")),
+    }
+    // Compound's first governor: its guardian can make somebody else the timelock's admin.
+    if let Some(guardian) = answers.address("guardian").filter(|_| bravo.is_some()) {
+        let why = "whether it can still take the timelock over is not executed here";
+        found.add(Member::claimed(guardian, "guardian", why));
     }
     Ok(Some(found))
 }

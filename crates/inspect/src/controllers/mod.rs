@@ -5,6 +5,7 @@ mod answers;
 mod aragon;
 mod classify;
 mod deed;
+mod default_admin;
 mod found;
 mod gate;
 mod governor;

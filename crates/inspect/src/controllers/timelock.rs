@@ -3,6 +3,7 @@
 use super::{
     answers::Answers,
     deed::Step,
+    default_admin,
     found::{Found, Member, seconds},
     roles::{self, Holders, IRoles},
     through::Through,
@@ -205,6 +206,11 @@ pub(super) async fn role_members(
         let through = Through::First(first, Box::new(through.clone()));
         let role = format!("role admin ({})", roles::named(admin));
         found.add(Member::alone(account, role, through));
+    }
+    if admin.is_zero()
+        && let Some(heir) = default_admin::heir(session, contract, role, through).await?
+    {
+        found.add(heir);
     }
     Ok(())
 }

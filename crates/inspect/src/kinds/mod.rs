@@ -50,7 +50,7 @@ pub(crate) struct Recognized {
     pub(crate) beacon: Option<Address>,
     /// Ways to upgrade it, the likeliest first; each still has to be proven.
     pub(crate) paths: Vec<UpgradePath>,
-    /// When nobody is known to send it: the call from the zero address, and why.
+    /// When nobody was found who sends it: the call from the zero address, and why.
     pub(crate) unsent: Option<(UpgradePath, String)>,
     /// Who answers what, for kinds that have one implementation for each selector.
     pub(crate) facets: Vec<Facet>,

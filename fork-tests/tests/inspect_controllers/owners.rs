@@ -1,0 +1,110 @@
+//! Owners, wards, authorities, and those who lead nowhere.
+
+use super::{
+    OZ4, contract, controlled_by, holder, initializeCall, only, power, transferOwnershipCall, uups,
+    world::{World, look, params},
+};
+use alloy_primitives::Address;
+use alloy_sol_types::SolCall;
+
+alloy_sol_types::sol! {
+    function setOwner(address next) external;
+    interface IGuarded { function initialize(address first, address guard) external; }
+    interface IWarded { function rely(address who) external; function deny(address who) external; }
+}
+
+#[tokio::test]
+async fn wards_owners_authorities_and_heirs_are_told_apart() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let blue = world.deploy(&contract("Warded"), &[]).await;
+    let proxy = uups(&world, blue, initializeCall { first: a[1] }.abi_encode()).await;
+    for data in [
+        IWarded::relyCall { who: a[2] }.abi_encode(),
+        IWarded::relyCall { who: a[3] }.abi_encode(),
+        IWarded::denyCall { who: a[3] }.abi_encode(),
+    ] {
+        world.act(a[1], proxy, &data.into()).await;
+    }
+    let found = look(&world, proxy).await;
+    let mut wards: Vec<_> = found.controllers.iter().map(|c| c.address).collect();
+    wards.sort();
+    let mut expected = vec![a[1], a[2]];
+    expected.sort();
+    assert_eq!(wards, expected, "{found:#?}");
+    assert!(
+        found
+            .controllers
+            .iter()
+            .all(|c| c.proven && c.role.as_deref() == Some("ward"))
+    );
+
+    let guard = world.deploy(&contract("Guard"), &params((a[5],))).await;
+    let blue = world.deploy(&contract("Guarded"), &[]).await;
+    let start = IGuarded::initializeCall { first: a[4], guard };
+    let proxy = uups(&world, blue, start.abi_encode()).await;
+    let found = look(&world, proxy).await;
+    assert_eq!(found.controllers[0].address, a[4]);
+    assert_eq!(found.controllers[0].role.as_deref(), Some("owner"));
+    let authority = found
+        .controllers
+        .iter()
+        .find(|c| c.address == guard)
+        .unwrap();
+    assert_eq!(authority.role.as_deref(), Some("authority"), "{found:#?}");
+    assert!(!authority.proven && !power(&found).complete, "{found:#?}");
+
+    let admin = world
+        .deploy(&contract("Admin2Step"), &params((a[6],)))
+        .await;
+    let blue = world.deploy(&contract("Box"), &[]).await;
+    let proxy = world.transparent(OZ4, blue, admin).await;
+    let heir = transferOwnershipCall { next: a[7] }.abi_encode();
+    world.act(a[6], admin, &heir.into()).await;
+    let found = look(&world, proxy).await;
+    let root = &found.controllers[0];
+    assert_eq!(root.kind, "proxy-admin");
+    assert!(
+        only(root, "owner").proven && only(root, "pending owner").proven,
+        "{root:#?}"
+    );
+    assert_eq!(only(root, "pending owner").address, a[7]);
+}
+
+#[tokio::test]
+async fn circles_liars_and_nobody_end_the_tree() {
+    let world = World::start().await;
+    let (one, two) = (
+        world.deploy(&contract("Owned"), &[]).await,
+        world.deploy(&contract("Owned"), &[]).await,
+    );
+    for (contract, next) in [(one, two), (two, one)] {
+        let data = setOwnerCall { next }.abi_encode();
+        world.act(world.accounts[0], contract, &data.into()).await;
+    }
+    let found = controlled_by(&world, one).await;
+    let first = holder(&found);
+    assert!(first.proven && first.kind == "ownable", "{first:#?}");
+    let back = &first.members[0].members[0];
+    assert!(
+        back.repeated && back.address == one && back.members.is_empty(),
+        "{first:#?}"
+    );
+    let takes = power(&found);
+    assert_eq!(takes.fewest_signers, None, "{takes:#?}");
+    assert!(!takes.complete, "{takes:#?}");
+
+    let liar = world.deploy(&contract("Liar"), &[]).await;
+    let found = controlled_by(&world, liar).await;
+    let seen = holder(&found);
+    assert_eq!(
+        (seen.kind.as_str(), seen.delay_seconds),
+        ("contract", None),
+        "{seen:#?}"
+    );
+    assert!(!power(&found).complete);
+
+    let found = controlled_by(&world, Address::with_last_byte(1)).await;
+    assert_eq!(found.controllers[0].members[0].kind, "renounced");
+    assert_eq!(power(&found).fewest_signers, None);
+}
