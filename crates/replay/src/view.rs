@@ -46,27 +46,8 @@ impl State for Layered {
         let Some(change) = self.diff.get(&address) else {
             return self.base.account(address);
         };
-        if change.destroyed {
-            return Ok(Account::default());
-        }
-        let mut account = match self.base.account(address) {
-            Ok(account) => account,
-            // All three known from the change itself: the account was created by it.
-            Err(missing) => match (&change.balance, &change.nonce, &change.code) {
-                (Some(_), Some(_), Some(_)) => Account::default(),
-                _ => return Err(missing),
-            },
-        };
-        if let Some(balance) = &change.balance {
-            account.balance = balance.after;
-        }
-        if let Some(nonce) = &change.nonce {
-            account.nonce = nonce.after;
-        }
-        if let Some(hash) = self.hashes.get(&address) {
-            account.code_hash = *hash;
-        }
-        Ok(account)
+        let code_hash = self.hashes.get(&address).copied();
+        change.account_after(code_hash, || self.base.account(address))
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, Missing> {
@@ -77,13 +58,9 @@ impl State for Layered {
     }
 
     fn storage(&self, address: Address, slot: B256) -> Result<U256, Missing> {
-        if let Some(change) = self.diff.get(&address) {
-            if let Some(value) = change.storage.get(&slot) {
-                return Ok(value.after);
-            }
-            if change.created || change.destroyed {
-                return Ok(U256::ZERO);
-            }
+        let change = self.diff.get(&address);
+        if let Some(value) = change.and_then(|change| change.slot_after(slot)) {
+            return Ok(value);
         }
         self.base.storage(address, slot)
     }

@@ -3,7 +3,7 @@
 //! Reading something that was never recorded is [`Missing`], never zero: a zero that nobody saw
 //! would make an upgrade look safe.
 
-use crate::execution::StateDiff;
+use crate::execution::{AccountDiff, StateDiff};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -205,6 +205,48 @@ impl State for MemoryState {
     }
 }
 
+impl AccountDiff {
+    /// The account after the change; `code_hash` is the hash of the changed code, where there is one.
+    ///
+    /// # Errors
+    /// What `before` says, where the change alone does not tell all.
+    pub fn account_after(
+        &self,
+        code_hash: Option<B256>,
+        before: impl FnOnce() -> Result<Account, Missing>,
+    ) -> Result<Account, Missing> {
+        if self.destroyed {
+            return Ok(Account::default());
+        }
+        let mut account = match before() {
+            Ok(account) => account,
+            // All three known from the change itself: the account was created by it.
+            Err(missing) => match (&self.balance, &self.nonce, code_hash) {
+                (Some(_), Some(_), Some(_)) => Account::default(),
+                _ => return Err(missing),
+            },
+        };
+        if let Some(balance) = &self.balance {
+            account.balance = balance.after;
+        }
+        if let Some(nonce) = &self.nonce {
+            account.nonce = nonce.after;
+        }
+        if let Some(hash) = code_hash {
+            account.code_hash = hash;
+        }
+        Ok(account)
+    }
+
+    /// What a slot holds after the change, where the change tells it.
+    pub fn slot_after(&self, slot: B256) -> Option<U256> {
+        match self.storage.get(&slot) {
+            Some(value) => Some(value.after),
+            None => (self.created || self.destroyed).then_some(U256::ZERO),
+        }
+    }
+}
+
 /// A state with changes laid over it.
 #[derive(Clone, Copy)]
 pub struct Overlay<'a> {
@@ -219,27 +261,9 @@ impl State for Overlay<'_> {
         let Some(change) = self.diff.get(&address) else {
             return self.base.account(address);
         };
-        if change.destroyed {
-            return Ok(Account::default());
-        }
-        let mut account = match self.base.account(address) {
-            Ok(account) => account,
-            // All three known from the change itself: the account was created by it.
-            Err(missing) => match (&change.balance, &change.nonce, &change.code) {
-                (Some(_), Some(_), Some(_)) => Account::default(),
-                _ => return Err(missing),
-            },
-        };
-        if let Some(balance) = &change.balance {
-            account.balance = balance.after;
-        }
-        if let Some(nonce) = &change.nonce {
-            account.nonce = nonce.after;
-        }
-        if let Some(code) = &change.code {
-            account.code_hash = alloy_primitives::keccak256(&code.after);
-        }
-        Ok(account)
+        let code = change.code.as_ref();
+        let code_hash = code.map(|code| alloy_primitives::keccak256(&code.after));
+        change.account_after(code_hash, || self.base.account(address))
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, Missing> {
@@ -254,13 +278,9 @@ impl State for Overlay<'_> {
     }
 
     fn storage(&self, address: Address, slot: B256) -> Result<U256, Missing> {
-        if let Some(change) = self.diff.get(&address) {
-            if let Some(value) = change.storage.get(&slot) {
-                return Ok(value.after);
-            }
-            if change.created || change.destroyed {
-                return Ok(U256::ZERO);
-            }
+        let change = self.diff.get(&address);
+        if let Some(value) = change.and_then(|change| change.slot_after(slot)) {
+            return Ok(value);
         }
         self.base.storage(address, slot)
     }
@@ -273,7 +293,7 @@ impl State for Overlay<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{AccountDiff, Change};
+    use crate::execution::Change;
 
     const A: Address = Address::repeat_byte(0xaa);
 
