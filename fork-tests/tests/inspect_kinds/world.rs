@@ -11,22 +11,27 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
     time::Duration,
 };
 
-/// An anvil that ends with the test.
+/// An anvil that ends with the test, or the one that `scripts/bench` measures on, which keeps what was
+/// deployed.
 pub struct World {
-    anvil: Child,
+    anvil: Option<Child>,
     pub port: u16,
     pub node: Node,
     pub accounts: Vec<Address>,
+    setups: Setups,
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        let _ = self.anvil.kill();
-        let _ = self.anvil.wait();
+        let Some(anvil) = &mut self.anvil else {
+            return self.setups.write();
+        };
+        let _ = anvil.kill();
+        let _ = anvil.wait();
     }
 }
 
@@ -37,10 +42,15 @@ impl World {
 
     /// An anvil with more arguments.
     pub async fn start_with(arguments: &[&str]) -> Self {
-        let (anvil, port) = listen(
-            Command::new(anvil()).args(["--port", "0"]).args(arguments),
-            "Listening on 127.0.0.1:",
-        );
+        let (anvil, port) = match std::env::var("CUTOVER_SETUPS_PORT") {
+            Ok(port) => (None, port.parse().unwrap()),
+            Err(_) => {
+                let mut anvil = Command::new(anvil());
+                let anvil = anvil.args(["--port", "0"]).args(arguments);
+                let (anvil, port) = listen(anvil, "Listening on 127.0.0.1:");
+                (Some(anvil), port)
+            }
+        };
         let node = node(port);
         let accounts = node.call("eth_accounts", json!([])).await.unwrap();
         Self {
@@ -48,6 +58,23 @@ impl World {
             port,
             node,
             accounts,
+            setups: Setups::default(),
+        }
+    }
+
+    /// Notes what a test saw at an address; only `scripts/bench` reads it.
+    pub fn saw(&self, found: &Inspection) {
+        let runs = found.proxy.as_ref().map(|proxy| {
+            let kind = serde_json::to_value(proxy.kind).unwrap();
+            let one = [proxy.implementation.address].into_iter();
+            let all: Vec<_> = one.chain(proxy.facets.iter().map(|f| f.address)).collect();
+            json!({"kind": kind, "implementations": all})
+        });
+        // What is seen of a lie is not what was deployed.
+        let lies = self.setups.lies.lock().unwrap();
+        if lies.iter().all(|(of, ..)| *of != found.address) {
+            let mut seen = self.setups.seen.lock().unwrap();
+            seen.insert(found.address, runs.unwrap_or_default());
         }
     }
 
@@ -170,6 +197,14 @@ impl World {
     }
 
     pub async fn set_slot(&self, account: Address, slot: B256, value: B256) {
+        if self.setups.seen.lock().unwrap().contains_key(&account) {
+            let before = self.slot(account, slot).await;
+            self.setups
+                .lies
+                .lock()
+                .unwrap()
+                .push((account, slot, before));
+        }
         let _: Value = self
             .node
             .call("anvil_setStorageAt", json!([account, slot, value]))
@@ -189,7 +224,39 @@ where
 
 /// What `inspect` says now.
 pub async fn look(world: &World, proxy: Address) -> Inspection {
-    inspect(&world.node, proxy, None, &Silent).await.unwrap()
+    let found = inspect(&world.node, proxy, None, &Silent).await.unwrap();
+    world.saw(&found);
+    found
+}
+
+/// What a test put on its chain.
+#[derive(Default)]
+struct Setups {
+    /// The last that was seen of each address before its slots were overwritten.
+    seen: Mutex<BTreeMap<Address, Value>>,
+    /// What stood in slots that were overwritten after somebody had looked.
+    lies: Mutex<Vec<(Address, B256, B256)>>,
+}
+
+impl Setups {
+    /// Appends to the file of set-ups, if there is one.
+    fn write(&self) {
+        let Some(path) = std::env::var_os("CUTOVER_SETUPS_FILE") else {
+            return;
+        };
+        let test = std::thread::current().name().map(str::to_owned);
+        let lies = self.lies.lock().unwrap();
+        let lies = lies.iter().rev();
+        let lies = lies.map(|lie| json!({"overwritten": lie}).to_string());
+        let seen = self.seen.lock().unwrap();
+        let seen = seen.iter().map(|(address, runs)| {
+            json!({"address": address, "runs": runs, "test": test}).to_string()
+        });
+        let lines: Vec<_> = lies.chain(seen).collect();
+        let mut file = std::fs::File::options();
+        let mut file = file.create(true).append(true).open(path).unwrap();
+        writeln!(file, "{}", lines.join("\n")).unwrap();
+    }
 }
 
 /// A node on this machine that is asked once or twice, not for minutes.

@@ -1,7 +1,7 @@
 """The `inspect` part of scripts/bench: Cutover beside evm-proxy-detection and whatsabi, on the same addresses.
 
-Set-ups: OpenZeppelin's proxies from their packages and every minimal proxy, on an anvil, with contracts that are no
-proxies. Mainnet: every proxy of the recorded blocks, at its block, from a node without eth_call.
+Set-ups: every proxy and every contract that is none of the fork tests of `inspect`, which deploy them on an anvil that
+keeps them, assert what each runs and say so in a file. Mainnet: every proxy of the recorded blocks, at its block, from a node without eth_call.
 """
 import json
 import os
@@ -15,22 +15,6 @@ import time
 import urllib.request
 
 TOOLS = ("evm-proxy-detection", "whatsabi")
-SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
-TARGET = "{A}"
-# The runtime code of minimal proxies, from their ERCs and documentation.
-CODES = {
-    "eip1167": "363d3d373d3d3d363d73{A}5af43d82803e903d91602b57fd5bf3",
-    "clone-with-args": "363d3d373d3d3d363d73{A}5af43d82803e903d91602b57fd5bf3" + "11" * 32,
-    "clone-0age": "3d3d3d3d363d3d37363d73{A}5af43d3d93803e602a57fd5bf3",
-    "clone-push0": "5f5f365f5f37365f73{A}5af43d5f5f3e6029573d5ffd5b3d5ff3",
-    "clone-vyper-old": "366000600037611000600036600073{A}5af41558576110006000f3",
-    "clone-vyper": "366000600037611000600036600073{A}5af4602c57600080fd5b6110006000f3",
-    "clone-cwia": "3d3d3d3d363d3d3761000560373639366100" + "05013d73{A}5af43d3d93803e603557fd5bf30102030005",
-    "erc3448": "363d3d373d3d3d3d60368038038091363936013d73{A}5af43d3d93803e603457fd5bf3" + f"{0:064x}",
-    "eip7702": "ef0100{A}",
-    "sequence-wallet": "363d3d373d3d3d363d30545af43d82803e903d91601857fd5bf3",
-    "erc7760-uups": f"363d3d373d3d363d7f{SLOT[2:]}545af43d6000803e6038573d6000fd5b3d6000f3",
-}
 
 
 def install(root):
@@ -57,60 +41,26 @@ def call(url, method, *params):
     return reply["result"]
 
 
-def word(address):
-    return address[2:].lower().rjust(64, "0")
-
-
-class Chain:
-    """Proxies on an anvil: `expected` says what each runs, None for what is no proxy."""
-
-    def __init__(self, root, url):
-        self.root, self.url, self.expected, self.names = root, url, {}, {}
-        self.account = call(url, "eth_accounts")[0]
-
-    def deploy(self, package, name, arguments=""):
-        path = self.root / f".tools/node_modules/{package}/build/contracts/{name}.json"
-        if not path.exists():
-            path = self.root / f".tools/{package}/build/contracts/{name}.json"
-        code = json.loads(path.read_text())["bytecode"]
-        sent = call(self.url, "eth_sendTransaction", {"from": self.account, "data": code + arguments, "gas": hex(10_000_000)})
-        while (receipt := call(self.url, "eth_getTransactionReceipt", sent)) is None:
-            time.sleep(0.005)
-        if receipt["status"] != "0x1":
-            raise SystemExit(f"bench: {package} {name} was not deployed")
-        return receipt["contractAddress"]
-
-    def expect(self, name, address, implementation):
-        self.expected[address.lower()] = implementation and implementation.lower()
-        self.names[address.lower()] = name
-
-    def build(self):
-        empty = word("0x60") + word("0x0")
-        # What proxies run here is any contract: an ERC20 of 5.x asks for two texts, a ProxyAdmin for nothing.
-        runs = self.deploy("oz-4.9", "ProxyAdmin")
-        self.expect("no proxy: a ProxyAdmin", runs, None)
-        self.expect("no proxy: an account", self.account, None)
-        for package, admin in (("oz-3.4", self.deploy("oz-3.4", "ProxyAdmin")), ("oz-4.9", runs)):
-            self.expect(f"transparent, {package}", self.deploy(package, "TransparentUpgradeableProxy", word(runs) + word(admin) + empty), runs)
-            beacon = self.deploy(package, "UpgradeableBeacon", word(runs))
-            self.expect(f"no proxy: a beacon, {package}", beacon, None)
-            self.expect(f"beacon-proxy, {package}", self.deploy(package, "BeaconProxy", word(beacon) + word("0x40") + word("0x0")), runs)
-        latest = "@openzeppelin/contracts"
-        self.expect("transparent-v5", self.deploy(latest, "TransparentUpgradeableProxy", word(runs) + word(self.account) + empty), runs)
-        beacon = self.deploy(latest, "UpgradeableBeacon", word(runs) + word(self.account))
-        self.expect("no proxy: a beacon, 5.x", beacon, None)
-        self.expect("beacon-proxy, 5.x", self.deploy(latest, "BeaconProxy", word(beacon) + word("0x40") + word("0x0")), runs)
-        self.expect("ERC1967Proxy", self.deploy(latest, "ERC1967Proxy", word(runs) + word("0x40") + word("0x0")), runs)
-        self.expect("zos-admin", self.deploy("zos-lib", "AdminUpgradeabilityProxy", word(runs)), runs)
-        for number, (name, code) in enumerate(CODES.items()):
-            address = f"0x{0xc10e5 + number:08x}{'5a' * 16}"
-            call(self.url, "anvil_setCode", address, "0x" + code.replace(TARGET, runs[2:].lower()))
-            slot = {"sequence-wallet": "0x" + word(address), "erc7760-uups": SLOT}.get(name)
-            if slot:
-                call(self.url, "anvil_setStorageAt", address, slot, "0x" + word(runs))
-            self.expect(name, address, runs)
-        call(self.url, "anvil_mine")
-        return int(call(self.url, "eth_blockNumber"), 16)
+def deploy(root, url, folder):
+    """Has the fork tests deploy everything; gives, by address, what it runs (empty: it is no proxy) and its name."""
+    file = pathlib.Path(folder, "setups")
+    port = url.rsplit(":", 1)[1]
+    command = ["cargo", "test", "--locked", "--quiet", "--package", "cutover-fork-tests", "--test", "inspect_kinds", "--", "--test-threads=1"]
+    env = {**os.environ, "CUTOVER_SETUPS_PORT": port, "CUTOVER_SETUPS_FILE": str(file)}
+    ran = subprocess.run(command, cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if ran.returncode:
+        raise SystemExit(f"bench: the fork tests failed\n{ran.stdout[-4000:]}")
+    expected, names = {}, {}
+    for line in map(json.loads, filter(str.strip, file.read_text().splitlines())):
+        if "overwritten" in line:
+            # The tests lie to see what is believed; the set-ups are measured as they were deployed.
+            call(url, "anvil_setStorageAt", *line["overwritten"])
+            continue
+        runs, address = line["runs"], line["address"].lower()
+        expected[address] = [a.lower() for a in runs["implementations"]] if runs else []
+        names[address] = f"{runs['kind'] if runs else 'no proxy'} ({line['test']})"
+    call(url, "anvil_mine")
+    return expected, names
 
 
 def cutover(program, url, rows):
@@ -129,7 +79,7 @@ def cutover(program, url, rows):
             for line in map(json.loads, ran.stdout.splitlines()):
                 if line["line"] == "address":
                     runs = line.get("implementation", {}).get("address")
-                    answers[block, line["address"].lower()] = (runs, line["answer"])
+                    answers[block, line["address"].lower()] = ([runs] if runs else [], line["answer"])
             asked = re.search(r"(\d+) calls in (\d+) round trips", ran.stderr)
             calls, trips = calls + int(asked[1]), trips + int(asked[2])
     return answers, calls, trips, seconds * 1000
@@ -140,20 +90,23 @@ def peer(folder, root, url, tool, rows):
     listed = json.dumps([[hex(block), address] for block, address in rows])
     ran = subprocess.run(command, input=listed, stdout=subprocess.PIPE, check=True, text=True)
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
-    answers = {(int(line["block"], 16), line["address"]): (line["implementation"], None) for line in lines}
+    answers = {(int(line["block"], 16), line["address"]): (line["implementations"], None) for line in lines}
     return answers, sum(line["calls"] for line in lines), sum(line["ms"] for line in lines)
 
 
 def judge(rows, expected, answers):
-    """How many are right, wrong and not found; naming another implementation or calling no proxy one is wrong."""
+    """How many are right, wrong and not found; naming another implementation or calling no proxy one is wrong. Of
+    several that answer by selector, one is enough."""
     row = {"found": 0, "right_no": 0, "wrong": 0, "missed": 0, "could_not_tell": 0, "which": []}
     for key in rows:
         said, how = answers[key]
-        said = said and said.lower()
+        said = {address.lower() for address in said}
         if how == "could-not-tell":
             verdict = "could_not_tell"
-        elif said == expected[key]:
-            verdict = "found" if said else "right_no"
+        elif not said and not expected[key]:
+            verdict = "right_no"
+        elif said.intersection(expected[key]):
+            verdict = "found"
         else:
             verdict = "wrong" if said else "missed"
         row[verdict] += 1
@@ -185,15 +138,17 @@ def run(root, program, anvil, process, mainnet, data):
             return found and f"http://{found[1]}"
 
         with process(command, ready) as url:
-            chain = Chain(root, url)
-            block = chain.build()
-            out["set_ups"] = compare(program, folder, root, url, {(block, a): runs for a, runs in chain.expected.items()})
+            set_ups, names = deploy(root, url, home)
+            block = int(call(url, "eth_blockNumber"), 16)
+            out["set_ups"] = compare(program, folder, root, url, {(block, address): runs for address, runs in set_ups.items()})
+            out["set_ups"]["no_proxies"] = sum(not runs for runs in set_ups.values())
+            out["set_ups"]["kinds"] = len({name.split(" (")[0] for address, name in names.items() if set_ups[address]})
             for tool in ("cutover", *TOOLS):
                 for which in out["set_ups"][tool]["which"]:
-                    which.append(chain.names[which[2]])
+                    which.append(names[which[2]])
     if data:
         index = json.loads((data / "INDEX.json").read_text())
-        expected = {(b["number"], p["address"].lower()): p["implementation"].lower() for b in index["blocks"] for p in b["proxies"]}
+        expected = {(b["number"], p["address"].lower()): [p["implementation"].lower()] for b in index["blocks"] for p in b["proxies"]}
         with mainnet(data) as url:
             out["mainnet"] = compare(program, folder, root, url, expected)
     return out

@@ -1,5 +1,6 @@
 // What other tools say of the same addresses: reads [[block, address], …] from stdin, writes one JSON line for
-// each: { address, block, implementation, calls, ms }. No implementation: it found none, or failed.
+// each: { address, block, implementations, calls, ms }. No implementation: it found none, or failed; several: it
+// is routed by selector.
 //   node peers.mjs FOLDER URL evm-proxy-detection|whatsabi
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -31,6 +32,7 @@ const ours = {
     const seen = await whatsabi.autoload(address, options);
     for (const resolver of seen.proxies) {
       try {
+        if (resolver.facets) return Object.keys(await resolver.facets(provider, address));
         const target = await resolver.resolve(provider, address, "0x00000000");
         if (target && BigInt(target) !== 0n) return target;
       } catch {
@@ -44,13 +46,13 @@ const ours = {
 for (const [block, address] of list) {
   const before = calls;
   const begin = performance.now();
-  let implementation = null;
+  let found = null;
   try {
-    implementation = await ours(address, ask(block));
+    found = await ours(address, ask(block));
   } catch {
     // Counted as not found.
   }
   const ms = performance.now() - begin;
-  const shown = Array.isArray(implementation) ? implementation[0] : implementation;
-  console.log(JSON.stringify({ address, block, implementation: shown || null, calls: calls - before, ms }));
+  const implementations = [found ?? []].flat().filter(Boolean);
+  console.log(JSON.stringify({ address, block, implementations, calls: calls - before, ms }));
 }
