@@ -6,14 +6,14 @@
 mod accounts;
 #[path = "inspect_controllers/aragon.rs"]
 mod aragon;
+#[path = "inspect_kinds/facade.rs"]
+mod facade;
 #[path = "inspect_controllers/governors.rs"]
 mod governors;
 #[path = "inspect_controllers/history.rs"]
 mod history;
 #[path = "inspect_controllers/owners.rs"]
 mod owners;
-#[path = "inspect_kinds/pruned.rs"]
-mod pruned;
 #[path = "inspect_controllers/roles.rs"]
 mod roles;
 #[path = "inspect_controllers/safes.rs"]

@@ -8,6 +8,10 @@
     dead_code
 )]
 
+#[path = "inspect_kinds/facade.rs"]
+mod facade;
+#[path = "inspect_fleet/logs.rs"]
+mod logs;
 #[path = "inspect_kinds/world.rs"]
 mod world;
 

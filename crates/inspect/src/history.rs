@@ -5,12 +5,14 @@
 mod events;
 mod search;
 
-use crate::session::Session;
+use crate::{prove::holds, session::Session};
 use alloy_primitives::{Address, B256};
 use cutover_types::{ProxyKind, inspection::HistoryEntry};
 
 /// Entries kept, the newest.
 const ENTRIES: usize = 1_000;
+/// Entries of events that are compared with the slot, the newest.
+const CONFIRMED: usize = 200;
 
 /// Whose past is asked for.
 pub(crate) struct Asked {
@@ -28,12 +30,24 @@ pub(crate) async fn history(
     asked: &Asked,
 ) -> (Vec<HistoryEntry>, Option<String>) {
     let told = events::all(session, asked).await;
+    let mut contradicted = false;
     if let Some(entries) = &told
         && entries.last().map(|entry| entry.implementation) == Some(asked.current)
     {
-        return (newest(entries.clone()), None);
+        let entries = newest(entries.clone());
+        match confirmed(session, asked, &entries).await {
+            Confirmed::Yes(note) => return (entries, note),
+            Confirmed::Unknown(why) => {
+                return (
+                    entries,
+                    Some(format!("the history is what its events say: {why}")),
+                );
+            }
+            Confirmed::No => contradicted = true,
+        }
     }
     let why = match &told {
+        _ if contradicted => "its events are not what its slot held",
         None => "the node does not give its events",
         Some(entries) if entries.is_empty() => "it emitted no events of upgrades",
         Some(_) => "its events do not end with what it runs",
@@ -63,6 +77,55 @@ pub(crate) async fn history(
                 "its history is not known: {why}, and it was not found in the state of earlier blocks"
             )),
         ),
+    }
+}
+
+/// Whether the slot held what the events say: anyone's contract may emit what it likes.
+enum Confirmed {
+    /// It did, and what it ran before the first of them.
+    Yes(Option<String>),
+    No,
+    /// That cannot be seen: why.
+    Unknown(&'static str),
+}
+
+/// Looks at the slot after each upgrade, and just before the next one.
+async fn confirmed(session: &Session, asked: &Asked, entries: &[HistoryEntry]) -> Confirmed {
+    let Some(slot) = asked.slot else {
+        return Confirmed::Unknown("where its implementation stands is not known");
+    };
+    let skipped = entries.len().saturating_sub(CONFIRMED);
+    let entries = &entries[skipped..];
+    let nexts = entries.iter().skip(1).map(|entry| entry.block);
+    let nexts = nexts.chain([session.block.number.saturating_add(1)]);
+    let expected: Vec<_> = entries
+        .iter()
+        .zip(nexts)
+        // Of several in one block only the last is seen.
+        .filter(|(entry, next)| entry.block < *next)
+        .flat_map(|(entry, next)| [entry.block, next - 1].map(|at| (at, entry.implementation)))
+        .collect();
+    let first = entries.first().and_then(|entry| entry.block.checked_sub(1));
+    let blocks = expected.iter().map(|(block, _)| *block);
+    let blocks: Vec<_> = blocks.chain(first).collect();
+    let values = session.slot_at(asked.holder, slot, &blocks).await;
+    let mut known = true;
+    for ((_, implementation), value) in expected.iter().zip(&values) {
+        match value {
+            Some(value) if !holds(*value, *implementation) => return Confirmed::No,
+            Some(_) => {}
+            None => known = false,
+        }
+    }
+    let earlier = first.zip(values.last().copied().flatten());
+    let note = earlier
+        .filter(|(_, value)| !value.is_zero())
+        .map(|(block, value)| {
+            format!("before its first event, after block {block}, its slot held {value:#x}")
+        });
+    match known {
+        true => Confirmed::Yes(note),
+        false => Confirmed::Unknown("the node does not give what its slot held at those blocks"),
     }
 }
 

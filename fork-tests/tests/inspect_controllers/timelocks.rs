@@ -1,7 +1,7 @@
 //! Timelocks, and what goes around them.
 
 use super::{
-    NOBODY, OZ4, OZ5, contract, controlled_by, having, holder, only, owned_by, power, pruned, safe,
+    NOBODY, OZ4, OZ5, contract, controlled_by, facade, having, holder, only, owned_by, power, safe,
     timelock,
     world::{World, artifact, node, params, published},
 };
@@ -161,7 +161,7 @@ async fn a_node_without_logs_leaves_the_members_open_and_says_so() {
     let a = &world.accounts;
     let lock = timelock(&world, OZ5, 86_400, [vec![a[1]], vec![NOBODY]], NOBODY).await;
     let (proxy, _) = owned_by(&world, lock).await;
-    let port = pruned::refusing(world.port, &["eth_getLogs"], vec![String::new()]);
+    let port = facade::refusing(world.port, &["eth_getLogs"], vec![String::new()]);
     let found = inspect(&node(port), proxy, None, &Silent).await.unwrap();
     let seen = holder(&found);
     assert!(

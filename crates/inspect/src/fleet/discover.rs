@@ -31,6 +31,16 @@ pub enum DiscoverError {
         /// What it said.
         source: ChainError,
     },
+    /// The node gives logs that nobody asked for: what else it leaves out or makes up is not known.
+    #[error("asked for the logs of blocks {from} to {to}, the node gives others: {detail}")]
+    Foreign {
+        /// First block.
+        from: u64,
+        /// Last block.
+        to: u64,
+        /// Which.
+        detail: String,
+    },
     /// There are more candidates than are looked at.
     #[error("the logs name more than {MOST} addresses")]
     TooMany,
@@ -117,6 +127,10 @@ async fn search(
         {
             Ok(logs) => {
                 for log in &logs {
+                    if let Some(detail) = foreign(log, &filter, (from, to)) {
+                        progress.finish();
+                        return Err(DiscoverError::Foreign { from, to, detail });
+                    }
                     read(log, &mut |address| {
                         if seen.len() <= MOST && seen.insert(address) {
                             found.push(address);
@@ -141,6 +155,36 @@ async fn search(
     }
     progress.finish();
     Ok(found)
+}
+
+/// How a log differs from what `filter` asks for.
+fn foreign(log: &Value, filter: &Value, (from, to): (u64, u64)) -> Option<String> {
+    let same = |one: &Value, other: &Value| match (one.as_str(), other.as_str()) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    };
+    if !filter["address"].is_null() && !same(&log["address"], &filter["address"]) {
+        return Some(format!("of {}", shown(&log["address"])));
+    }
+    let asked = filter["topics"].as_array().map_or(&[][..], |all| all);
+    let topics = (0..asked.len()).find(|index| !same(&log["topics"][index], &asked[*index]));
+    if let Some(index) = topics {
+        return Some(format!("topic {index} is {}", shown(&log["topics"][index])));
+    }
+    let digits = log["blockNumber"]
+        .as_str()
+        .and_then(|text| text.strip_prefix("0x"));
+    let block = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    match block {
+        Some(block) if (from..=to).contains(&block) => None,
+        _ => Some(format!("of block {}", shown(&log["blockNumber"]))),
+    }
+}
+
+/// A little of what a node says.
+fn shown(value: &Value) -> String {
+    let text = value.as_str().unwrap_or("nothing");
+    cutover_types::text::terminal(text, 80)
 }
 
 /// Whether fewer blocks might be answered. Nodes say "too many results" in as many ways as there are nodes, so
@@ -227,6 +271,32 @@ mod tests {
         assert!(!one.smaller());
         one.took();
         assert_eq!(one.next(), None);
+    }
+
+    #[test]
+    fn logs_that_were_not_asked_for_are_told_from_those_that_were() {
+        let (a, b) = (Address::repeat_byte(0xaa), Address::repeat_byte(0xbb));
+        let topics = [B256::repeat_byte(1), a.into_word()];
+        let filter = json!({"address": a, "topics": topics});
+        let log = json!({
+            "address": a.to_string().to_lowercase(),
+            "topics": [topics[0], topics[1], b.into_word()],
+            "blockNumber": "0x5",
+        });
+        assert_eq!(foreign(&log, &filter, (5, 7)), None);
+        for (field, lie) in [
+            ("address", json!(b)),
+            ("topics", json!([topics[0]])),
+            ("topics", json!([topics[1], topics[0]])),
+            ("blockNumber", json!("0x8")),
+            ("blockNumber", json!(5)),
+            ("address", Value::Null),
+        ] {
+            let mut log = log.clone();
+            log[field] = lie;
+            assert!(foreign(&log, &filter, (5, 7)).is_some(), "{log}");
+        }
+        assert_eq!(foreign(&log, &json!({"topics": topics}), (5, 7)), None);
     }
 
     #[test]

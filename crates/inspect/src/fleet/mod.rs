@@ -5,7 +5,7 @@ mod discover;
 mod glance;
 mod tally;
 
-pub use discover::{named_by_factory, users_of_beacon};
+pub use discover::{DiscoverError, named_by_factory, users_of_beacon};
 
 use crate::{
     error::InspectError,

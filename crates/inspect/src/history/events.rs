@@ -32,28 +32,33 @@ fn other(kind: ProxyKind) -> Option<(&'static str, At)> {
         ProxyKind::SynthetixCallProxy => ("TargetUpdated(address)", At::Word(0)),
         ProxyKind::CeloProxy => ("ImplementationSet(address)", At::Topic(1)),
         ProxyKind::GraphProxy => ("ImplementationUpdated(address,address)", At::Topic(2)),
-        ProxyKind::PolygonUpgradable => ("ProxyUpdated(address,address)", At::Topic(1)),
+        ProxyKind::PolygonUpgradable | ProxyKind::Eip897Owned => {
+            ("ProxyUpdated(address,address)", At::Topic(1))
+        }
         ProxyKind::SafeProxy => ("ChangedMasterCopy(address)", At::Word(0)),
+        ProxyKind::Eip173 => ("ProxyImplementationUpdated(address,address)", At::Topic(2)),
+        ProxyKind::KeepTimelock => ("UpgradeCompleted(address)", At::Word(0)),
+        ProxyKind::ArbitrumDoubleLogic => ("UpgradedSecondary(address)", At::Topic(1)),
+        ProxyKind::SequenceWallet => ("ImplementationUpdated(address)", At::Word(0)),
+        ProxyKind::EternalStorage => ("Upgraded(uint256,address)", At::Topic(1)),
+        ProxyKind::DecentralandStorage => ("Upgrade(address,bytes)", At::Topic(1)),
+        ProxyKind::ChainlinkAggregator => ("AggregatorConfirmed(address,address)", At::Topic(2)),
         _ => return None,
     })
 }
 
 fn topics(kind: ProxyKind) -> Vec<B256> {
     let own = other(kind).map(|(event, _)| keccak256(event));
-    [IProxy::Upgraded::SIGNATURE_HASH]
-        .into_iter()
-        .chain(own)
-        .collect()
+    // ERC-1967's event is of what only the admin reaches there.
+    let both = kind != ProxyKind::ArbitrumDoubleLogic;
+    let standard = both.then_some(IProxy::Upgraded::SIGNATURE_HASH);
+    standard.into_iter().chain(own).collect()
 }
 
 /// Every upgrade it told of; `None` when the node does not give all of them.
 pub(super) async fn all(session: &Session, asked: &Asked) -> Option<Vec<HistoryEntry>> {
     let logs = logs(session, asked.holder, &json!([topics(asked.kind)])).await?;
-    Some(
-        logs.iter()
-            .filter_map(|log| entry(log, asked.kind))
-            .collect(),
-    )
+    Some(entries(&logs, asked))
 }
 
 /// The upgrades of the last blocks.
@@ -66,11 +71,19 @@ pub(super) async fn recent(session: &Session, asked: &Asked) -> Option<Vec<Histo
         "topics": [topics(asked.kind)],
     });
     let logs = session.logs_of(vec![filter]).await.pop()?.ok()?;
-    Some(
-        logs.iter()
-            .filter_map(|log| entry(log, asked.kind))
-            .collect(),
-    )
+    Some(entries(&logs, asked))
+}
+
+/// What the logs of the holder say; a node may give others that nobody asked for.
+fn entries(logs: &[Value], asked: &Asked) -> Vec<HistoryEntry> {
+    let of_holder = |log: &&Value| {
+        let emitter = log["address"].as_str();
+        emitter.and_then(|text| text.parse().ok()) == Some(asked.holder)
+    };
+    logs.iter()
+        .filter(of_holder)
+        .filter_map(|log| entry(log, asked.kind))
+        .collect()
 }
 
 fn entry(log: &Value, kind: ProxyKind) -> Option<HistoryEntry> {
@@ -80,7 +93,11 @@ fn entry(log: &Value, kind: ProxyKind) -> Option<HistoryEntry> {
         let digits = data.strip_prefix("0x")?.get(index * 64..(index + 1) * 64)?;
         digits.parse::<B256>().ok()
     };
-    let word = if topic(0)? == IProxy::Upgraded::SIGNATURE_HASH {
+    let event = topic(0)?;
+    if !topics(kind).contains(&event) {
+        return None;
+    }
+    let word = if event == IProxy::Upgraded::SIGNATURE_HASH {
         // zos did not index it.
         topic(1).or_else(|| word(0))?
     } else {
@@ -109,6 +126,28 @@ mod tests {
     fn log(event: B256, topic: Option<B256>, data: &str) -> Value {
         let topics: Vec<_> = [event].into_iter().chain(topic).collect();
         json!({"topics": topics, "data": data, "blockNumber": "0x10", "transactionHash": HASH})
+    }
+
+    #[test]
+    fn only_the_holder_s_logs_of_its_kind_s_events_count() {
+        let holder = Address::repeat_byte(0x33);
+        let asked = |kind| Asked {
+            holder,
+            kind,
+            slot: None,
+            current: Address::ZERO,
+        };
+        let word = Address::repeat_byte(0x11).into_word();
+        let mut theirs = log(IProxy::Upgraded::SIGNATURE_HASH, Some(word), "0x");
+        assert!(entries(&[theirs.clone()], &asked(ProxyKind::Transparent)).is_empty());
+        theirs["address"] = json!(holder);
+        assert_eq!(
+            entries(&[theirs.clone()], &asked(ProxyKind::Transparent)).len(),
+            1
+        );
+        // That is what only the admin reaches.
+        let double = asked(ProxyKind::ArbitrumDoubleLogic);
+        assert!(entries(&[theirs], &double).is_empty());
     }
 
     #[test]

@@ -45,10 +45,7 @@ impl Kind for Axelar {
         }
         let getters = ["implementation()", "isFinal()"];
         let [implementation, is_final] = own::says(session, proxy, getters).await?;
-        if !implementation.is(subject.forward.target)
-            || !swallows_setup(session, proxy).await?
-            || !own::implements(session, subject, "contractId()").await?
-        {
+        if !implementation.is(subject.forward.target) || !is_ours(session, subject).await? {
             return Ok(None);
         }
         if can_be_final && is_final.word().is_some_and(|word| !word.is_zero()) {
@@ -103,8 +100,7 @@ impl Kind for Fixed {
         let [implementation] = own::says(session, proxy, ["implementation()"]).await?;
         if !implementation.is(subject.forward.target)
             || !crate::code::has_address(&subject.code, subject.forward.target)
-            || !swallows_setup(session, proxy).await?
-            || !own::implements(session, subject, "contractId()").await?
+            || !is_ours(session, subject).await?
         {
             return Ok(None);
         }
@@ -169,12 +165,14 @@ fn upgrade(proxy: Address, slot: B256) -> UpgradePath {
     UpgradePath::of(proxy, slot, vec![step])
 }
 
-/// Whether the proxy itself takes `setup` and does nothing: its implementation's is not for strangers.
-async fn swallows_setup(session: &mut Session, proxy: Address) -> Result<bool, InspectError> {
+/// Whether the proxy itself takes `setup` and does nothing, since its implementation's is not for strangers,
+/// and the implementation has an identity.
+async fn is_ours(session: &mut Session, subject: &Subject) -> Result<bool, InspectError> {
     let mut setup = own::selector("setup(bytes)").to_vec();
     setup.extend([[0; 31].as_slice(), &[0x20], &[0; 32]].concat());
-    let [answer] = own::answers(session, proxy, stranger(), [setup]).await?;
-    Ok(matches!(&answer, own::Own::Said(data) if data.is_empty()))
+    let [answer] = own::answers(session, subject.proxy, stranger(), [setup]).await?;
+    let swallows = matches!(&answer, own::Own::Said(data) if data.is_empty());
+    Ok(swallows && own::implements(session, subject, "contractId()").await?)
 }
 
 async fn identity(

@@ -105,6 +105,23 @@ async fn proposed(
     Ok(before.filter(|address| !address.is_zero()))
 }
 
+/// A proxy of `kind` that itself says whose code it runs and who its admin is, and that admin.
+async fn delegator(
+    session: &mut Session,
+    subject: &Subject,
+    kind: ProxyKind,
+) -> Result<Option<(Recognized, own::Seat)>, InspectError> {
+    let getters = ["implementation()", "admin()", "pendingAdmin()"];
+    let [implementation, admin, next_admin] = own::says(session, subject.proxy, getters).await?;
+    let seat = admin.seat();
+    let Some(seat) = seat.filter(|_| implementation.is(subject.forward.target)) else {
+        return Ok(None);
+    };
+    let mut found = Recognized::new(kind);
+    own::note_pending(&next_admin, "admin", &mut found);
+    Ok(Some((found, seat)))
+}
+
 #[async_trait(?Send)]
 impl Kind for Delegator {
     async fn recognize(
@@ -118,16 +135,10 @@ impl Kind for Delegator {
         else {
             return Ok(None);
         };
-        let getters = ["implementation()", "admin()", "pendingAdmin()"];
-        let [implementation, admin, next_admin] = own::says(session, proxy, getters).await?;
-        let Some(seat) = admin.seat() else {
+        let kind = ProxyKind::CompoundDelegator;
+        let Some((mut found, seat)) = delegator(session, subject, kind).await? else {
             return Ok(None);
         };
-        if !implementation.is(subject.forward.target) {
-            return Ok(None);
-        }
-        let mut found = Recognized::new(ProxyKind::CompoundDelegator);
-        own::note_pending(&next_admin, "admin", &mut found);
         found.notes.push(
             "data of an upgrade is handed to _becomeImplementation(bytes) of the new implementation"
                 .into(),
@@ -169,16 +180,10 @@ impl Kind for GovernorDelegator {
         else {
             return Ok(None);
         };
-        let getters = ["implementation()", "admin()", "pendingAdmin()"];
-        let [implementation, admin, next_admin] = own::says(session, proxy, getters).await?;
-        let Some(seat) = admin.seat() else {
+        let kind = ProxyKind::CompoundGovernorDelegator;
+        let Some((mut found, seat)) = delegator(session, subject, kind).await? else {
             return Ok(None);
         };
-        if !implementation.is(subject.forward.target) {
-            return Ok(None);
-        }
-        let mut found = Recognized::new(ProxyKind::CompoundGovernorDelegator);
-        own::note_pending(&next_admin, "admin", &mut found);
         found
             .notes
             .push("it governs its own upgrades: a broken one cannot vote itself back".into());
