@@ -158,6 +158,9 @@ rules! {
     REINITIALIZER_NOT_BUMPED = "reinitializer-not-bumped", Safety, Error,
         "an initializer that blue's proxies can no longer run",
         "give it the modifier `reinitializer(n)` with an `n` above all of blue's, and call it in the upgrade";
+    REINITIALIZER_VERSION_CHOSEN = "reinitializer-version-chosen", Safety, Error,
+        "whoever calls a reinitializer says which version it is, and so runs it again or uses all versions up",
+        "write the version into the code: `reinitializer(2)`";
     SEVERAL_NEW_REINITIALIZERS = "several-new-reinitializers", Safety, Warning,
         "an upgrade calls one function, green adds several to be called",
         "put them into one `reinitializer`";

@@ -146,6 +146,15 @@ impl<'s, 'a> Looks<'s, 'a> {
         if value.marks.any(Marks::AWAY) || (value.states.is_empty() && !self.stores) {
             return Some(Door::Shut);
         }
+        if value.marks.any(Marks::CHOSEN) {
+            // The next one hands in something else.
+            let names = self.names(&value.states);
+            return Some(match kind(tree) {
+                _ if hashes(tree) => Door::Unknown(names),
+                "IndexAccess" if must => Door::Elsewhere(names),
+                _ => Door::Open(names),
+            });
+        }
         let passes = |write: &Write<'a>| {
             let new = match write.what {
                 What::Value(value) => {
@@ -242,4 +251,16 @@ impl<'s, 'a> Looks<'s, 'a> {
         all.map(|one| crate::safety::name(one.tree).to_owned())
             .collect()
     }
+}
+
+/// Whether an expression hashes: nobody knows what to hand in for a hash.
+fn hashes(tree: &Tree) -> bool {
+    let mut found = false;
+    visit(tree, &mut |part| {
+        found |= matches!(
+            part["name"].as_str(),
+            Some("keccak256" | "sha256" | "sha3" | "ripemd160")
+        );
+    });
+    found
 }

@@ -18,13 +18,22 @@ pub(super) struct Flow<'s, 'a> {
 }
 
 impl<'s, 'a> Flow<'s, 'a> {
-    /// `inside` is all that runs. Nothing is known of the first one's arguments: callers choose them.
+    /// `inside` is all that runs. Callers choose the first one's arguments.
     pub(super) fn new(subject: &'s Subject<'a>, inside: &[Reached<'a>]) -> Self {
         let mut flow = Self {
             subject,
             values: HashMap::new(),
             changed: true,
         };
+        let first = inside.first().map(|one| &one.node.tree["parameters"]);
+        let parameters = first.and_then(|all| all["parameters"].as_array());
+        for one in parameters.into_iter().flatten() {
+            let value = Value {
+                marks: Marks::CHOSEN,
+                states: BTreeSet::new(),
+            };
+            flow.add(id(one), &value);
+        }
         for _ in 0..MAX_ROUNDS {
             if !std::mem::take(&mut flow.changed) {
                 break;

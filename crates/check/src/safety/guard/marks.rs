@@ -22,6 +22,8 @@ impl Marks {
     pub(super) const FIXED: Self = Self(16);
     /// What no function of the contract sets: the block, a signer, another contract's answer.
     pub(super) const AWAY: Self = Self(32);
+    /// What the caller hands in.
+    pub(super) const CHOSEN: Self = Self(64);
 
     pub(super) fn any(self, wanted: Self) -> bool {
         self.0 & wanted.0 != 0

@@ -1,5 +1,6 @@
 //! Functions that look like initializers and that anybody can call at any time.
 
+use super::versions::is_chosen;
 use crate::{
     rules,
     safety::{
@@ -25,7 +26,11 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
         let Some(sure) = sounds_like(what) else {
             continue;
         };
-        if reads || once(subject, &entry) || subject.allowed(rule, &entry) {
+        if reads
+            || is_chosen(subject, &entry)
+            || once(subject, &entry)
+            || subject.allowed(rule, &entry)
+        {
             continue;
         }
         let written = writes(subject, entry, sure);

@@ -6,7 +6,11 @@ use super::{
 };
 use crate::{
     rules,
-    safety::{Outcome, Subject, constant, name},
+    safety::{
+        Outcome, Subject, constant,
+        guard::{Guard, guard, never_ends},
+        name,
+    },
 };
 use cutover_types::{
     Finding, Severity,
@@ -25,11 +29,18 @@ pub(super) fn inspect(
     contract: &Node<'_>,
     outcome: &mut Outcome,
 ) {
+    for entry in entry_points(subject.linearized) {
+        match not_written_out(subject, &entry) {
+            Some(Computed::Immutable) if blue.is_some() => outcome.unknown.push(format!(
+                "the version of `{}` is in an immutable: whether it is above blue's is not known",
+                name(entry.tree)
+            )),
+            Some(Computed::Chosen) => chosen(subject, &entry, outcome),
+            _ => {}
+        }
+    }
     let Some(blue) = blue else { return };
-    let (Some(before), Some(after)) = (initializers(blue), initializers(subject)) else {
-        // A version that is computed: nothing to compare with.
-        return;
-    };
+    let (before, after) = (initializers(blue), initializers(subject));
     let Some(reached) = before.iter().map(|one| one.version).max() else {
         return;
     };
@@ -144,23 +155,89 @@ fn new_bases<'a>(
         .push(subject.finding(rule, contract, contract.tree, message));
 }
 
-/// Initializers with their versions; `None` when one of them is not a constant.
-fn initializers<'a>(subject: &Subject<'a>) -> Option<Vec<Initializer<'a>>> {
+/// Where a version comes from that is not written in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Computed {
+    /// From the code, where nobody can change it.
+    Immutable,
+    /// From arguments or from state.
+    Chosen,
+}
+
+fn not_written_out<'a>(subject: &Subject<'a>, function: &Node<'a>) -> Option<Computed> {
+    let invocations = function.tree["modifiers"].as_array();
+    let mut invocations = invocations.into_iter().flatten();
+    let reinitializer = |one: &&Tree| name(&one["modifierName"]) == "reinitializer";
+    let written = invocations.find(reinitializer)?["arguments"].get(0)?;
+    if constant::value(subject, *function, written).is_some() {
+        return None;
+    }
+    let mut fixed = true;
+    visit(written, &mut |tree| {
+        let named = tree["referencedDeclaration"].as_i64();
+        let named = named.and_then(|id| subject.index.get(id));
+        fixed &= match kind(tree) {
+            "Identifier" => named.is_none_or(|named| {
+                named.tree["mutability"] == "immutable" || named.tree["constant"] == true
+            }),
+            "FunctionCall" => tree["kind"] == "typeConversion",
+            "MemberAccess" | "Assignment" | "UnaryOperation" => false,
+            _ => true,
+        };
+    });
+    Some(if fixed {
+        Computed::Immutable
+    } else {
+        Computed::Chosen
+    })
+}
+
+/// Whether a caller, or what is stored, says which version a function is.
+pub(super) fn is_chosen<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
+    not_written_out(subject, function) == Some(Computed::Chosen)
+}
+
+fn chosen<'a>(subject: &Subject<'a>, function: &Node<'a>, outcome: &mut Outcome) {
+    let rule = rules::REINITIALIZER_VERSION_CHOSEN;
+    if subject.allowed(rule, function) || never_ends(subject, *function) {
+        return;
+    }
+    let what = name(function.tree);
+    let (severity, who) = match guard(subject, *function) {
+        Guard::Caller | Guard::Origin => (Severity::Warning, "whoever may call"),
+        _ => (Severity::Error, "anybody can call"),
+    };
+    let message = format!(
+        "{who} `{what}` again and again, each time as a higher version; after the highest no initializer runs any more"
+    );
+    let finding = subject.finding(rule, function, function.tree, message);
+    outcome.findings.push(Finding {
+        severity,
+        ..finding
+    });
+}
+
+/// Initializers with their versions, where these are written out.
+fn initializers<'a>(subject: &Subject<'a>) -> Vec<Initializer<'a>> {
     let mut found = Vec::new();
     for node in entry_points(subject.linearized) {
         for invocation in node.tree["modifiers"].as_array().into_iter().flatten() {
             let version = match name(&invocation["modifierName"]) {
                 "initializer" => 1,
                 "reinitializer" => {
-                    let written = invocation["arguments"].get(0)?;
-                    constant::value(subject, node, written)?.try_into().ok()?
+                    let written = invocation["arguments"].get(0);
+                    let version = written.and_then(|tree| constant::value(subject, node, tree));
+                    match version.and_then(|version| version.try_into().ok()) {
+                        Some(version) => version,
+                        None => continue,
+                    }
                 }
                 _ => continue,
             };
             found.push(Initializer { node, version });
         }
     }
-    Some(found)
+    found
 }
 
 /// Name and parameter types.
