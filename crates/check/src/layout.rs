@@ -12,6 +12,7 @@ mod pairing;
 pub(crate) mod place;
 mod roots;
 mod search;
+mod seeds;
 mod tell;
 mod trust;
 mod values;
@@ -128,6 +129,7 @@ fn places(pair: Pair<'_>, outcome: &mut Outcome) {
     frame.compare(&pair.blue.storage, &pair.green.storage, outcome);
     namespaces::compare(pair, &kinds, outcome);
     words::compare(pair, &blue_gaps, &green_gaps, outcome);
+    seeds::compare(pair, outcome);
     // These look at green alone.
     if pair.way == Way::Forward {
         roots::inspect(pair, outcome);

@@ -1,7 +1,7 @@
 //! Upgrade safety: what goes wrong behind a proxy whatever the layout.
 
 mod annotations;
-mod constant;
+pub(crate) mod constant;
 mod construction;
 mod fixed_target;
 mod guard;
@@ -28,12 +28,12 @@ pub(crate) struct Outcome {
 }
 
 /// What the rules of this family look at.
-struct Subject<'a> {
-    index: &'a Index<'a>,
+pub(crate) struct Subject<'a> {
+    pub(crate) index: &'a Index<'a>,
     /// The contract and its bases, most derived first.
     linearized: &'a [Node<'a>],
     /// What its functions run.
-    graph: CallGraph<'a>,
+    pub(crate) graph: CallGraph<'a>,
     options: &'a Options,
 }
 
@@ -70,6 +70,17 @@ pub(crate) fn inspect(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> O
     initializers::inspect(&subject, before.as_ref(), &mut outcome);
     annotations::inspect(&subject, &mut outcome);
     outcome
+}
+
+/// Lets `look` see a side's contract; `None` when its syntax trees are not all there.
+pub(crate) fn with_subject<R>(
+    side: &Side<'_>,
+    options: &Options,
+    look: impl FnOnce(&Subject<'_>) -> R,
+) -> Option<R> {
+    let index = side.index()?;
+    let linearized = chain(&index, side)?;
+    Some(look(&Subject::new(&index, &linearized, options)))
 }
 
 /// A side's contract and its bases, most derived first.

@@ -8,7 +8,7 @@ use cutover_types::source::{Node, Tree, kind};
 const MAX_STEPS: usize = 12;
 
 /// The value of an expression inside a definition, when it is a constant.
-pub(super) fn value<'a>(subject: &Subject<'a>, inside: Node<'a>, tree: &'a Tree) -> Option<U256> {
+pub(crate) fn value<'a>(subject: &Subject<'a>, inside: Node<'a>, tree: &'a Tree) -> Option<U256> {
     follow(subject, inside, tree, MAX_STEPS)
 }
 

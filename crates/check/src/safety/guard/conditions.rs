@@ -194,6 +194,10 @@ pub(super) fn weight<'a>(
                 left.max(right)
             }
         }
+        ("Conditional", _) => {
+            let [yes, no] = ["trueExpression", "falseExpression"].map(|one| part(&tree[one], must));
+            part(&tree["condition"], None).max(yes.min(no))
+        }
         _ => single(flow, inside, tree, must),
     }
 }
@@ -225,7 +229,13 @@ fn single<'a>(
         true if marks.any(Marks::SENDER) => Weight::Caller,
         true => Weight::Origin,
         // `address(this) == SELF` asks whether a proxy is in front, not who calls.
-        false if marks.any(Marks::THIS) && kind(tree) != "FunctionCall" => Weight::Nothing,
+        false
+            if marks.any(Marks::THIS)
+                && !marks.any(Marks::AWAY)
+                && kind(tree) != "FunctionCall" =>
+        {
+            Weight::Nothing
+        }
         false if marks.any(Marks::OTHER) => Weight::State,
         false => Weight::Nothing,
     }

@@ -133,6 +133,14 @@ impl<'s, 'a> Looks<'s, 'a> {
                     parts.into_iter().flatten().max()
                 }
             }
+            ("Conditional", _) => {
+                let [yes, no] =
+                    [("trueExpression", true), ("falseExpression", false)].map(|(way, is)| {
+                        let condition = self.part(inside, &tree["condition"], is, depth);
+                        condition.into_iter().chain(part(&tree[way])).max()
+                    });
+                yes.zip(no).map(|(yes, no)| yes.min(no))
+            }
             _ => self.leaf(inside, tree, must),
         }
     }

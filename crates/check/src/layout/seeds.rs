@@ -1,0 +1,228 @@
+//! Mappings made by hand: slots hashed from a key and a seed that the source names.
+
+use super::{Outcome, Pair, Way};
+use crate::{
+    Side,
+    rules::{self, Rule},
+    safety::{Subject, constant, with_subject},
+};
+use alloy_primitives::U256;
+use cutover_types::{
+    Finding,
+    layout::SourceLine,
+    source::{Node, Tree, id, kind, visit},
+};
+use std::collections::{BTreeMap, HashSet};
+
+/// What slots are hashed from, by value.
+type Seeds = BTreeMap<Value, Seed>;
+
+/// The value of a seed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Word(U256),
+    /// One that is computed, as it is written.
+    Written(String),
+}
+
+struct Seed {
+    /// The constant's name.
+    name: Option<String>,
+    contract: String,
+    source: Option<SourceLine>,
+}
+
+pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
+    let of = |side: &Side<'_>| with_subject(side, pair.options, collect).unwrap_or_default();
+    let (blue, green) = (of(pair.blue_side), of(pair.green_side));
+    for (value, before) in blue.iter().filter(|(value, _)| !green.contains_key(value)) {
+        let same = green.iter().find(|(value, after)| {
+            after.name.is_some() && after.name == before.name && !blue.contains_key(value)
+        });
+        match (same, &before.name) {
+            (Some((to, after)), Some(name)) if is_seed(name) && words(value, to) => {
+                outcome
+                    .findings
+                    .push(moved(rules::NAMESPACE_MOVED, name, [value, to], after));
+            }
+            (Some((to, _)), Some(name)) => outcome.unknown.push(format!(
+                "`{name}`, from which slots are hashed by hand, is {} in {} and {} in {}: whether entries are found again cannot be told",
+                shown(value),
+                pair.way.writer(),
+                shown(to),
+                pair.way.reader()
+            )),
+            // A rollback leaves green's own entries where they are.
+            _ if pair.way == Way::Back => {}
+            _ => outcome.unknown.push(format!(
+                "blue hashes slots by hand from {}, and green does not: whether the entries there are found again cannot be told",
+                match &before.name {
+                    Some(name) => format!("`{name}` ({})", shown(value)),
+                    None => shown(value),
+                }
+            )),
+        }
+    }
+}
+
+fn moved(rule: &'static Rule, name: &str, [from, to]: [&Value; 2], after: &Seed) -> Finding {
+    Finding {
+        label: Some(name.to_owned()),
+        source: after.source.clone(),
+        ..rule.finding(
+            &after.contract,
+            format!(
+                "`{name}`, from which slots are hashed by hand, was {} and is {}: no entry is found again",
+                shown(from),
+                shown(to)
+            ),
+        )
+    }
+}
+
+fn words(one: &Value, other: &Value) -> bool {
+    matches!((one, other), (Value::Word(_), Value::Word(_)))
+}
+
+/// Whether a constant's name says that slots come from it.
+fn is_seed(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let words = ["seed", "slot", "position", "location", "storage"];
+    words.iter().any(|word| name.contains(word))
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Word(word) => format!("{word:#x}"),
+        Value::Written(text) => format!("`{}`", cutover_types::text::terminal(text, 80)),
+    }
+}
+
+fn collect(subject: &Subject<'_>) -> Seeds {
+    let mut seeds = Seeds::new();
+    let all = subject.graph.all();
+    // What a function hands to one that loads and stores may be a slot.
+    let mut helpers = HashSet::new();
+    for one in all.iter().filter(|one| touches_storage(one.node.tree)) {
+        visit(one.node.tree, &mut |tree| {
+            let called = subject.graph.target(&one.node, tree);
+            helpers.extend(called.map(|called| id(called.tree)));
+        });
+    }
+    for one in all {
+        let tree = one.node.tree;
+        if hashes(tree) && (touches_storage(tree) || helpers.contains(&id(tree))) {
+            of_function(subject, &one.node, &mut seeds);
+        }
+    }
+    seeds
+}
+
+/// Whether a function has assembly that loads, stores, or points to a slot.
+fn touches_storage(tree: &Tree) -> bool {
+    let mut found = false;
+    visit(tree, &mut |part| {
+        let called = part["functionName"]["name"].as_str();
+        found |= matches!(called, Some("sload" | "sstore"))
+            || (kind(part) == "YulAssignment"
+                && part["variableNames"][0]["name"]
+                    .as_str()
+                    .is_some_and(|name| name.ends_with(".slot")));
+    });
+    found
+}
+
+fn hashes(tree: &Tree) -> bool {
+    let mut found = false;
+    visit(tree, &mut |part| found |= is_hash(part));
+    found
+}
+
+fn is_hash(tree: &Tree) -> bool {
+    tree["functionName"]["name"] == "keccak256" || tree["expression"]["name"] == "keccak256"
+}
+
+/// What a function writes to memory before it hashes, and what it hashes outside of assembly.
+fn of_function(subject: &Subject<'_>, inside: &Node<'_>, seeds: &mut Seeds) {
+    visit(inside.tree, &mut |tree| match kind(tree) {
+        "InlineAssembly" if hashes(tree) => {
+            let mut named = BTreeMap::new();
+            visit(&tree["externalReferences"], &mut |one| {
+                let constant = one["declaration"].as_i64();
+                let constant = constant.and_then(|id| subject.index.get(id));
+                let constant = constant.filter(|one| one.tree["constant"] == true);
+                if let (Some(place), Some(constant)) = (one["src"].as_str(), constant) {
+                    named.insert(place, constant);
+                }
+            });
+            visit(tree, &mut |block| {
+                // What is written before a revert is the reason for it.
+                let statements = block["statements"].as_array().unwrap_or_default();
+                if kind(block) != "YulBlock" || statements.iter().any(|one| calls(one, "revert")) {
+                    return;
+                }
+                for statement in statements.iter().filter(|one| calls(one, "mstore")) {
+                    let value = &statement["expression"]["arguments"][1];
+                    visit(value, &mut |part| {
+                        let place = part["src"].as_str().unwrap_or_default();
+                        let literal = part["value"].as_str().and_then(|text| text.parse().ok());
+                        match (kind(part), named.get(place), literal) {
+                            ("YulIdentifier", Some(constant), _) => {
+                                add_constant(subject, constant, seeds);
+                            }
+                            ("YulLiteral", _, Some(word)) => {
+                                seeds.entry(Value::Word(word)).or_insert_with(|| Seed {
+                                    name: None,
+                                    contract: String::new(),
+                                    source: None,
+                                });
+                            }
+                            _ => {}
+                        }
+                    });
+                }
+            });
+        }
+        "FunctionCall" if is_hash(tree) => visit(&tree["arguments"], &mut |part| {
+            let constant = part["referencedDeclaration"].as_i64();
+            let constant = constant.and_then(|id| subject.index.get(id));
+            if let Some(constant) = constant.filter(|one| one.tree["constant"] == true) {
+                add_constant(subject, &constant, seeds);
+            }
+        }),
+        _ => {}
+    });
+}
+
+fn calls(statement: &Tree, what: &str) -> bool {
+    statement["expression"]["functionName"]["name"] == what
+}
+
+fn add_constant<'a>(subject: &Subject<'a>, constant: &Node<'a>, seeds: &mut Seeds) {
+    let tree = &constant.tree["value"];
+    let value = match constant::value(subject, *constant, tree) {
+        Some(word) => Value::Word(word),
+        None => {
+            let mut words = Vec::new();
+            visit(tree, &mut |part| {
+                for field in ["name", "memberName", "operator", "value"] {
+                    words.extend(part[field].as_str());
+                }
+            });
+            Value::Written(words.join(" "))
+        }
+    };
+    let owner = constant.contract.and_then(|id| subject.index.get(id));
+    let owner = owner.as_ref().and_then(|owner| owner.tree["name"].as_str());
+    seeds.insert(
+        value,
+        Seed {
+            name: constant.tree["name"].as_str().map(str::to_owned),
+            contract: match owner {
+                Some(owner) => format!("{}:{owner}", constant.unit),
+                None => constant.unit.to_owned(),
+            },
+            source: subject.index.line(constant.unit, constant.tree),
+        },
+    );
+}
