@@ -23,6 +23,7 @@ const LOCKS: [&str; 5] = [
 /// A project as it was at a revision; the folder goes away with it.
 #[derive(Debug)]
 pub struct Revision {
+    name: String,
     folder: TempDir,
     inside: PathBuf,
     notes: Vec<String>,
@@ -32,6 +33,26 @@ impl Revision {
     /// The project's root.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join(&self.inside)
+    }
+
+    /// The revision as it was asked for, escaped.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A text with the paths as they are in the repository.
+    pub fn inside_repository(&self, text: &str) -> String {
+        let folder = self.folder.path().display().to_string();
+        let mut parts = text.split(&folder);
+        let mut told = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let inner = part.trim_start_matches('/');
+            if inner.len() == part.len() || inner.is_empty() || inner.starts_with(' ') {
+                told.push_str("the repository");
+            }
+            told.push_str(inner);
+        }
+        told
     }
 
     /// What is not as it was at the revision: libraries that git does not keep.
@@ -91,6 +112,7 @@ pub fn revision(root: &Path, revision: &str) -> Result<Revision, ArtifactError> 
         }
     }
     Ok(Revision {
+        name: terminal(revision, 120),
         folder,
         inside,
         notes,

@@ -190,6 +190,40 @@ fn both_sides_of_one_file_share_what_was_read() {
 }
 
 #[test]
+fn a_build_info_older_than_its_project_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for place in ["out/build-info", "contracts", "kept"] {
+        fs::create_dir_all(root.join(place)).unwrap();
+    }
+    for (unit, text) in UNITS {
+        fs::write(root.join(unit), text).unwrap();
+    }
+    let build = json!({ "input": input(), "output": output() });
+    write(root, "out/build-info/b.json", &build, false);
+    write(root, "kept/b.json", &build, false);
+    let notes = |file: &str| {
+        let reference = format!("{file}#contracts/Token.sol:Token");
+        get(root, &reference, &Shelf::default()).unwrap().notes
+    };
+    assert_eq!(notes("out/build-info/b.json"), Vec::<String>::new());
+    fs::write(root.join("contracts/Apart.sol"), "contract Apart {}").unwrap();
+    assert_eq!(notes("out/build-info/b.json"), Vec::<String>::new());
+    fs::write(
+        root.join("contracts/Own.sol"),
+        "contract Own { uint256 a; }",
+    )
+    .unwrap();
+    let told = notes("out/build-info/b.json");
+    assert!(
+        told[0].contains("is older than contracts/Own.sol:"),
+        "{told:?}"
+    );
+    // What was put away is meant to be older.
+    assert_eq!(notes("kept/b.json"), Vec::<String>::new());
+}
+
+#[test]
 fn broken_files_are_refused_with_the_place() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();

@@ -235,7 +235,28 @@ fn code_is_hex_or_binary() {
     let runtime = |name: &str| get(folder.path(), name).unwrap().runtime.unwrap().to_vec();
     assert_eq!(runtime("code:hex"), [0x60, 1]);
     assert_eq!(runtime("code:bin"), [0x60, 1, 0xff]);
-    assert!(get(folder.path(), "code:odd").is_err());
+    let wrong = |text: &str| {
+        write(folder.path(), "wrong", text);
+        get(folder.path(), "code:wrong").unwrap_err().to_string()
+    };
+    for (text, why) in [
+        ("0x600", "3 hex digits, an odd number"),
+        ("0x6001o1\n", "digit 5 of the hex is `o`"),
+        (
+            "6001\n6002\n",
+            "digit 5 of the hex is a space or a new line",
+        ),
+        (
+            "0x60__$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa$__60",
+            "link it first",
+        ),
+        ("{\"bytecode\": \"0x6001\"}", "digit 1 of the hex is `{`"),
+        ("0x", "empty"),
+        ("", "empty"),
+    ] {
+        let error = wrong(text);
+        assert!(error.contains(why), "{error}");
+    }
 }
 
 #[test]
@@ -267,6 +288,15 @@ fn a_revision_is_the_project_as_it_was() {
         4
     );
     let folder = old.root();
+    let told = format!(
+        "could not read {}/src/A.sol in {}",
+        folder.display(),
+        folder.display()
+    );
+    assert_eq!(
+        (old.name(), old.inside_repository(&told).as_str()),
+        ("HEAD", "could not read src/A.sol in the repository")
+    );
     drop(old);
     assert!(!folder.exists(), "nothing is left behind");
     for wrong in ["--help", "nowhere"] {

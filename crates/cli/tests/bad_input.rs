@@ -52,6 +52,43 @@ fn mistyped_address_is_told_by_its_checksum() {
 }
 
 #[test]
+fn revision_that_cannot_be_read_is_named_and_its_temporary_folder_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.arg("-C").arg(folder.path());
+        command.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+    };
+    fs::create_dir(folder.path().join("src")).unwrap();
+    let source = |text: &str| fs::write(folder.path().join("src/A.sol"), text).unwrap();
+    source("import \"./Lost.sol\"; contract A { uint256 a; }");
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    git(&["tag", "v1"]);
+    source("contract A { uint256 a; }");
+    for (blue, told) in [
+        ("src/A.sol:A", "src/A.sol imports `./Lost.sol`"),
+        ("src/B.sol:A", "no contract `src/B.sol` in the repository"),
+    ] {
+        let arguments = [
+            "check",
+            "--blue-rev",
+            "v1",
+            "--blue",
+            blue,
+            "--green",
+            "src/A.sol:A",
+        ];
+        let ran = run(cutover(folder.path()).args(arguments));
+        assert!(!ran.stderr.contains(".tmp"), "{}", ran.stderr);
+        ran.refused(2, &["blue at revision v1: ", told]);
+    }
+}
+
+#[test]
 fn window_that_ends_before_it_begins_asks_no_node() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run(cutover(folder.path()).args([

@@ -115,13 +115,19 @@ fn linked(file: &File<'_>, json: &Value, path: &Path, code: &Code) -> Result<Cod
             detail: format!("its code is not the one in {}: build again", path.display()),
         });
     }
-    let search = Search::new(file.path, &file.options.root);
-    let units = whole.sources.iter().flat_map(|sources| &sources.units);
-    let hashes = units
-        .filter_map(|(unit, source)| Some((unit.clone(), keccak256(source.text.as_deref()?))))
-        .collect();
-    whole.notes.extend(stale(file, &search, &hashes));
+    if whole.notes.is_empty() {
+        let search = Search::new(file.path, &file.options.root);
+        whole.notes.extend(stale(file, &search, &hashes_of(&whole)));
+    }
     Ok(whole)
+}
+
+/// Keccak-256 of the sources a code was loaded with.
+pub(super) fn hashes_of(code: &Code) -> BTreeMap<String, B256> {
+    let units = code.sources.iter().flat_map(|sources| &sources.units);
+    units
+        .filter_map(|(unit, source)| Some((unit.clone(), keccak256(source.text.as_deref()?))))
+        .collect()
 }
 
 /// Layout and syntax trees made from the sources the artifact was built from.
@@ -213,7 +219,11 @@ fn guessed(
 }
 
 /// "The file on disk is another one", for an artifact that is complete by itself.
-fn stale(file: &File<'_>, search: &Search, hashes: &BTreeMap<String, B256>) -> Option<String> {
+pub(super) fn stale(
+    file: &File<'_>,
+    search: &Search,
+    hashes: &BTreeMap<String, B256>,
+) -> Option<String> {
     let changed = search.changed(hashes);
     let first = changed.first()?;
     let others = match changed.len() {

@@ -2,8 +2,9 @@
 //! solc's standard JSON.
 
 use super::{
-    File,
+    File, artifact,
     bundle::{self, Bundle},
+    folder::Search,
 };
 use crate::{ArtifactError, Code, files};
 use cutover_types::text::terminal;
@@ -16,7 +17,7 @@ pub(super) fn completed(file: &File<'_>, code: Code) -> Result<Code, ArtifactErr
     let incomplete = (need.layout && code.layout.is_none())
         || ((need.layout || need.ast) && code.sources.is_none());
     if !incomplete {
-        return Ok(code);
+        return Ok(noted(file, code));
     }
     let json = match other(file.path, ".output.json", ".json") {
         Some(path) => files::json(&path, "a Hardhat build info")?,
@@ -27,10 +28,20 @@ pub(super) fn completed(file: &File<'_>, code: Code) -> Result<Code, ArtifactErr
     else {
         return Ok(code);
     };
-    Ok(filled(
-        code,
-        bundle.compile(unit, name, file.options, file.shelf),
-    ))
+    let again = bundle.compile(unit, name, file.options, file.shelf);
+    Ok(noted(file, filled(code, again)))
+}
+
+/// Says when sources have changed since the tool of the project around wrote this build info. One
+/// that was put away elsewhere is meant to be older.
+fn noted(file: &File<'_>, mut code: Code) -> Code {
+    let folder = file.path.parent().and_then(Path::file_name);
+    if folder.is_some_and(|folder| folder == "build-info") {
+        let search = Search::new(file.path, &file.options.root);
+        let hashes = artifact::hashes_of(&code);
+        code.notes.extend(artifact::stale(file, &search, &hashes));
+    }
+    code
 }
 
 /// One contract of sources that come without output.

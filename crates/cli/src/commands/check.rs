@@ -7,11 +7,11 @@ mod seen;
 use crate::{
     commands::code,
     context::Context,
-    exit::{Exit, OrStop},
+    exit::{Exit, OrStop, Stop},
 };
 use alloy_primitives::Address;
 use clap::{Args, ValueEnum};
-use cutover_artifacts::{Code, Need};
+use cutover_artifacts::{Code, Need, Revision};
 use cutover_check::{Kind, Live, Options, Side, WaiverRule};
 use cutover_types::{
     Hardfork, Verdict,
@@ -140,7 +140,10 @@ impl Check {
                 block,
             ),
         );
-        let (blue, green) = (blue?, green?);
+        let (blue, green) = match (&revision, blue) {
+            (Some(revision), blue) => (blue.map_err(|error| of_revision(error, revision))?, green?),
+            (None, blue) => (blue?, green?),
+        };
         drop(progress);
 
         let seen = match &pinned {
@@ -225,6 +228,21 @@ fn hardfork(text: &str) -> Result<Hardfork, String> {
         let names: Vec<_> = Hardfork::ALL.iter().map(|fork| fork.name()).collect();
         format!("there are {}", names.join(", "))
     })
+}
+
+/// Says which revision failed, and where in the repository, not where it was laid out.
+fn of_revision(error: eyre::Report, revision: &Revision) -> eyre::Report {
+    match error.downcast::<Stop>() {
+        Ok(stop) => eyre::Report::new(Stop {
+            message: format!(
+                "blue at revision {}: {}",
+                revision.name(),
+                revision.inside_repository(&stop.message)
+            ),
+            ..stop
+        }),
+        Err(error) => error,
+    }
 }
 
 fn side(code: &Code) -> Side<'_> {
