@@ -7,6 +7,8 @@ mod diamond;
 #[allow(dead_code, unreachable_pub)]
 #[path = "inspect_kinds/world.rs"]
 mod kinds;
+#[path = "local_story/safe.rs"]
+mod safe;
 #[path = "local_story/steps.rs"]
 mod steps;
 #[path = "local_story/world.rs"]

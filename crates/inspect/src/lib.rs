@@ -5,6 +5,7 @@
 //! does not answer is an error that names what is missing, never "not a proxy".
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod approvals;
 mod authority;
 mod candidate;
 mod code;
@@ -21,6 +22,7 @@ mod snapshot;
 mod trace;
 mod watch;
 
+pub use approvals::{Agreed, Approved, agree};
 pub use candidate::{Candidate, CandidateCode};
 pub use code::has_delegatecall;
 pub use error::InspectError;

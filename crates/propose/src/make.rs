@@ -13,6 +13,7 @@ use cutover_types::{
     inspection::{CodeAt, Controller, ProxyFacts},
     proposal::{Authority, Evidence, Precondition, SafeHashes},
     replay::Summary,
+    upgrade::batch,
 };
 
 /// The reports a proposal rests on, each with the digest of its file.
@@ -75,22 +76,27 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
     };
     let calls = calls(reports, path, proxy, &options.initializer, &mut refusals);
     let authority = authority(reports.inspection, path.from, &mut refusals);
-    let hashes = match (&authority, &calls) {
-        (Some(authority), Some(calls)) if authority.kind == "safe" => {
-            if calls.iter().any(|way| !way.then.is_empty()) {
-                refusals.push(Refusal::CannotDrive {
-                    address: authority.address,
-                    kind: "safe, and the upgrade takes several calls".into(),
-                });
+    let several = calls.iter().flatten().any(|way: &Way| !way.then.is_empty());
+    let (calls, multi_send) = match (&authority, calls) {
+        (Some(authority), Some(calls)) if authority.kind == "safe" && several => {
+            match batched(calls, authority.address, options.safe.as_ref()) {
+                Ok((calls, multi_send)) => (Some(calls), Some(multi_send)),
+                Err(refusal) => {
+                    refusals.push(refusal);
+                    (None, None)
+                }
             }
-            safe_hashes(
-                reports.inspection.chain_id,
-                authority.address,
-                &calls.each_ref().map(|way| &way.first),
-                options.safe.as_ref(),
-                &mut refusals,
-            )
         }
+        (_, calls) => (calls, None),
+    };
+    let hashes = match (&authority, &calls) {
+        (Some(authority), Some(calls)) if authority.kind == "safe" => safe_hashes(
+            reports.inspection.chain_id,
+            authority.address,
+            &calls.each_ref().map(|way| &way.first),
+            options.safe.as_ref(),
+            &mut refusals,
+        ),
         _ => Vec::new(),
     };
     let (Some(authority), Some([forward, back, forward_again]), true) =
@@ -116,7 +122,14 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
         cut: reports.replay.cut.clone(),
         steps: Vec::new(),
         hashes,
-        preconditions: preconditions(reports.inspection, proxy, path, &reports.replay.green),
+        executed: None,
+        preconditions: preconditions(
+            reports.inspection,
+            proxy,
+            path,
+            &reports.replay.green,
+            multi_send.as_ref(),
+        ),
         evidence: Evidence {
             check: reports.check_digest,
             replay: reports.replay_digest,
@@ -258,7 +271,14 @@ fn proven_path<'a>(
         return None;
     };
     let Some(upgrade) = &inspection.upgrade else {
-        refusals.push(Refusal::NoUpgrade { proxy: address });
+        let why = inspection
+            .rollback
+            .as_ref()
+            .and_then(|back| back.why.clone());
+        refusals.push(Refusal::NoUpgrade {
+            proxy: address,
+            why: why.unwrap_or_else(|| "nobody was found who can upgrade it".into()),
+        });
         return None;
     };
     if !upgrade.proven {
@@ -376,6 +396,39 @@ fn calls(
     Some([forward, back, again])
 }
 
+/// Each way as one transaction of `safe`, where it takes several calls.
+fn batched(
+    calls: [Way; 3],
+    safe: Address,
+    facts: Option<&SafeFacts>,
+) -> Result<([Way; 3], CodeAt), Refusal> {
+    let refuse = |why: &'static str| Refusal::CannotBatch { safe, why };
+    let facts = facts.ok_or(Refusal::SafeFactsMissing { address: safe })?;
+    let multi_send = facts.multi_send.clone().ok_or(refuse(
+        "no MultiSendCallOnly of a release that is known here is on this chain",
+    ))?;
+    let one = |way: Way| {
+        if way.then.is_empty() {
+            return Ok(way);
+        }
+        if way.then.iter().any(|step| step.wait_seconds > 0) {
+            return Err(refuse("a call has to wait for the one before"));
+        }
+        if way.then.iter().any(|step| step.from != safe) {
+            return Err(refuse("not every call is the Safe's own"));
+        }
+        let mut all = vec![way.first];
+        all.extend(way.then.into_iter().map(|step| step.call));
+        let first = batch::pack(multi_send.address, &all);
+        Ok(Way {
+            first: first.ok_or(refuse("one of the calls is a delegate call"))?,
+            then: Vec::new(),
+        })
+    };
+    let [forward, back, again] = calls;
+    Ok(([one(forward)?, one(back)?, one(again)?], multi_send))
+}
+
 /// The account the proxy obeys, if it is one that can be driven.
 fn authority(
     inspection: &Inspection,
@@ -462,12 +515,13 @@ fn preconditions(
     proxy: &ProxyFacts,
     path: &UpgradePath,
     green: &CodeAt,
+    multi_send: Option<&CodeAt>,
 ) -> Vec<Precondition> {
     let code = |at: &CodeAt| Precondition::CodeHash {
         address: at.address,
         expected: at.code_hash,
     };
-    vec![
+    let mut conditions = vec![
         Precondition::ChainId {
             expected: inspection.chain_id,
         },
@@ -479,5 +533,7 @@ fn preconditions(
         },
         code(&proxy.implementation),
         code(green),
-    ]
+    ];
+    conditions.extend(multi_send.map(code));
+    conditions
 }

@@ -38,10 +38,22 @@ pub enum Refusal {
         address: Address,
     },
     /// `inspect` found nobody who can upgrade.
-    #[error("nobody can upgrade proxy {proxy}, as far as inspect could tell")]
+    #[error("no call is known that upgrades proxy {proxy}: {}", text::terminal(.why, 600))]
     NoUpgrade {
         /// The proxy.
         proxy: Address,
+        /// What inspect says.
+        why: String,
+    },
+    /// A Safe cannot make the calls of the upgrade in one transaction.
+    #[error(
+        "the upgrade takes several calls, which safe {safe} cannot make in one transaction: {why}"
+    )]
+    CannotBatch {
+        /// The Safe.
+        safe: Address,
+        /// Why not.
+        why: &'static str,
     },
     /// The diamond is not the one the cut was planned for.
     #[error("the cut that was replayed is not one of diamond {proxy} as it was inspected")]

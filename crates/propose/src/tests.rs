@@ -3,8 +3,8 @@
 use crate::{Options, Refusal, Reports, Runtimes, SafeFacts, propose, safe::Family};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use cutover_types::{
-    CheckReport, Inspection, LayoutVerdict, ReplayReport, SafetyVerdict, Status,
-    TransactionVerdict, UpgradePath, Verb, Verdict, Window,
+    Argument, Call, CheckReport, Inspection, LayoutVerdict, ReplayReport, SafetyVerdict, Status,
+    TransactionVerdict, UpgradePath, UpgradeStep, Verb, Verdict, Window,
     abi::IMPLEMENTATION_SLOT,
     check::{CheckedCode, Layouts},
     code::Fingerprint,
@@ -14,6 +14,7 @@ use cutover_types::{
     },
     recording::Reach,
     replay::{EngineName, Mode, RollbackRun, Summary, TransactionReport, UpgradeRun},
+    upgrade::batch,
 };
 
 const PROXY: Address = Address::repeat_byte(0xa1);
@@ -246,6 +247,7 @@ fn a_safe_gets_three_hashes_on_following_nonces() {
         address: OWNER,
         version: "1.4.1+L2".into(),
         nonce: 7,
+        multi_send: None,
         domain_separator: Some(family.domain(1, OWNER)),
     });
     let proposal = world.propose().unwrap();
@@ -256,6 +258,74 @@ fn a_safe_gets_three_hashes_on_following_nonces() {
         family.hashes(1, OWNER, &proposal.back, 8)
     );
     assert!(proposal.steps[1].contains(&proposal.hashes[0].safe_tx_hash.to_string()));
+}
+
+/// An upgrade of two calls, the second some time after the first.
+fn two_calls(wait_seconds: u64) -> (World, Vec<Call>) {
+    let mut world = World::new();
+    world.obey("safe");
+    let step =
+        |function: &str| UpgradeStep::new(OWNER, PROXY, function, vec![Argument::Implementation]);
+    let second = UpgradeStep {
+        wait_seconds,
+        ..step("accept(address)")
+    };
+    let path = UpgradePath::of(
+        PROXY,
+        IMPLEMENTATION_SLOT,
+        vec![step("offer(address)"), second],
+    );
+    let calls = |to: &CodeAt| path.calls(to, &Bytes::new()).unwrap();
+    let (there, back) = (calls(&world.replay.green), calls(&world.replay.blue));
+    let upgrade = &mut world.replay.upgrade;
+    (upgrade.to, upgrade.data) = (PROXY, there[0].call.data.clone());
+    upgrade.then = there[1..].to_vec();
+    let rollback = &mut world.replay.rollback;
+    rollback.back = back[0].call.data.clone();
+    rollback.back_then = back[1..].to_vec();
+    rollback.forward_again = there[0].call.data.clone();
+    rollback.forward_again_then = there[1..].to_vec();
+    world.inspection.upgrade.as_mut().unwrap().path = path;
+    let forward = there.into_iter().map(|step| step.call).collect();
+    (world, forward)
+}
+
+#[test]
+fn several_calls_of_a_safe_are_one_transaction() {
+    let (mut world, forward) = two_calls(0);
+    world.options.safe = Some(facts(OWNER, "1.4.1", None));
+    let refusals = world.propose().unwrap_err().refusals;
+    assert!(
+        matches!(refusals[..], [Refusal::CannotBatch { why, .. }] if why.contains("MultiSendCallOnly")),
+        "{refusals:?}"
+    );
+    let multi_send = crate::safe::multi_sends("1.5.0").remove(0);
+    world.options.safe.as_mut().unwrap().multi_send = Some(multi_send.clone());
+    let proposal = world.propose().unwrap();
+    assert_eq!(batch::unpack(&proposal.forward), Some(forward));
+    assert_eq!(
+        (proposal.forward.to, proposal.forward_then.len()),
+        (multi_send.address, 0)
+    );
+    assert_eq!(
+        (proposal.hashes.len(), proposal.preconditions.len()),
+        (3, 5)
+    );
+    assert!(
+        proposal.steps[1].contains("one batch of 2 calls"),
+        "{:?}",
+        proposal.steps
+    );
+
+    let (mut world, _) = two_calls(60);
+    let mut safe = facts(OWNER, "1.4.1", None);
+    safe.multi_send = Some(multi_send);
+    world.options.safe = Some(safe);
+    let refusals = world.propose().unwrap_err().refusals;
+    assert!(
+        matches!(refusals[..], [Refusal::CannotBatch { why, .. }] if why.contains("wait")),
+        "{refusals:?}"
+    );
 }
 
 #[test]
@@ -416,7 +486,10 @@ fn every_doubt_is_refused_by_its_own_name() {
             "the forward_again call that would be proposed",
         ),
         (|w| w.inspection.proxy = None, "is not a proxy"),
-        (|w| w.inspection.upgrade = None, "nobody can upgrade proxy"),
+        (
+            |w| w.inspection.upgrade = None,
+            "no call is known that upgrades proxy",
+        ),
         (
             |w| w.inspection.upgrade.as_mut().unwrap().proven = false,
             "was not proven: unknown",
@@ -491,6 +564,7 @@ fn facts(address: Address, version: &str, domain_separator: Option<B256>) -> Saf
         address,
         version: version.into(),
         nonce: 0,
+        multi_send: None,
         domain_separator,
     }
 }

@@ -1,6 +1,9 @@
 //! The steps of a proposal, in words.
 
-use cutover_types::{Call, Proposal, upgrade::Verb};
+use cutover_types::{
+    Call, Proposal,
+    upgrade::{Verb, batch},
+};
 use cutover_types::{UpgradePath, proposal::SafeHashes};
 
 /// What to do, in order. `hashes` holds forward, back and forward again when a Safe acts.
@@ -24,6 +27,10 @@ pub(crate) fn steps(
         "read the proxy's slot again: {} must still run {} on chain {}",
         proposal.proxy, proposal.blue.address, proposal.chain_id
     )];
+    let verb = match batch::unpack(forward) {
+        Some(calls) => format!("one batch of {} calls ({verb})", calls.len()),
+        None => verb,
+    };
     let call = format!(
         "{} on {} with green {}{}",
         verb,

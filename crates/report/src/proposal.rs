@@ -8,7 +8,7 @@ use cutover_types::{
     abi::{IBeacon, IProxy, IProxyAdmin},
     inspection::CodeAt,
     proposal::{Precondition, SafeHashes},
-    upgrade::Verb,
+    upgrade::{Verb, batch},
 };
 
 impl Report for Proposal {
@@ -46,6 +46,9 @@ pub(crate) fn change(document: &mut Document, proposal: &Proposal) {
             .code(hex::address(at.address))
             .and(Tone::Dim, format!("  code {}", at.code_hash))
     };
+    if let Some(executed) = &proposal.executed {
+        document.paragraph(Line::of(Tone::Good, executed.clone()));
+    }
     document.facts(vec![
         ("blue", code(&proposal.blue)),
         ("green", code(&proposal.green)),
@@ -104,6 +107,12 @@ pub(crate) fn calls(document: &mut Document, proposal: &Proposal) {
     calls.extend(more("back, then", &proposal.back_then));
     calls.push(("forward again", proposal.forward_again.clone()));
     calls.extend(more("forward again, then", &proposal.forward_again_then));
+    let parts = |(name, call): (&'static str, Call)| {
+        let inner = batch::unpack(&call).unwrap_or_default();
+        let inner = inner.into_iter().map(|call| ("in the batch", call));
+        [(name, call)].into_iter().chain(inner)
+    };
+    let calls: Vec<_> = calls.into_iter().flat_map(parts).collect();
     for (name, call) in &calls {
         let operation = match call.operation {
             0 => Line::of(Tone::Good, "CALL"),
@@ -145,6 +154,14 @@ fn decoded(call: &Call) -> Line {
             line.text(")")
         };
     let address = hex::address;
+    if let Some(calls) = batch::unpack(call) {
+        return Line::of(Tone::Strong, "multiSend")
+            .text(format!(
+                " of {} calls, all or none, by the code of ",
+                calls.len()
+            ))
+            .code(address(call.to));
+    }
     if let Ok(call) = IProxyAdmin::upgradeCall::abi_decode_validate(data) {
         let arguments = [
             ("proxy", address(call.proxy)),

@@ -121,6 +121,9 @@ pub struct Proposal {
     pub steps: Vec<String>,
     /// For a Safe: the hashes of each call.
     pub hashes: Vec<SafeHashes>,
+    /// What executing a Safe's three transactions with its owners' approvals showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executed: Option<String>,
     /// What must hold.
     pub preconditions: Vec<Precondition>,
     /// What it rests on.

@@ -20,7 +20,7 @@ sol! {
 }
 
 /// What a Unitroller runs: its own four variables first, as in Compound.
-const BRAIN: &str = "// SPDX-License-Identifier: MIT
+pub(crate) const BRAIN: &str = "// SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
 interface IUnitroller {
@@ -97,7 +97,7 @@ contract NAME {
 ";
 
 /// A project with two versions of a contract, the second with a variable more.
-struct Versions {
+pub(crate) struct Versions {
     _folder: tempfile::TempDir,
     root: String,
 }
@@ -106,7 +106,7 @@ const BLUE: &str = "src/Blue.sol:Blue";
 const GREEN: &str = "src/Green.sol:Green";
 
 impl Versions {
-    fn of(source: &str) -> Self {
+    pub(crate) fn of(source: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let version = |name, more| (name, source.replace("NAME", name).replace("MORE", more));
         let sources = [
@@ -120,13 +120,13 @@ impl Versions {
         }
     }
 
-    async fn blue(&self, world: &World) -> Address {
+    pub(crate) async fn blue(&self, world: &World) -> Address {
         world.create(built(self.root.as_ref(), BLUE)).await
     }
 }
 
 /// Three calls of the proxy.
-async fn entered(world: &mut World) {
+pub(crate) async fn entered(world: &mut World) {
     let amounts = [1, 2, 3].map(U256::from);
     world
         .use_it(amounts.map(|amount| enterCall { amount }.abi_encode()))
@@ -135,6 +135,14 @@ async fn entered(world: &mut World) {
 
 /// Every step up to the proposal; gives green's address.
 async fn proposed(world: &World, versions: &Versions, kind: &str) -> Address {
+    let green = prepared(world, versions, kind).await;
+    let proposal = world.run(&["propose"]).await.ended(0).json();
+    assert_eq!(proposal["forward_then"].as_array().unwrap().len(), 1);
+    green
+}
+
+/// Every step before the proposal; gives green's address.
+pub(crate) async fn prepared(world: &World, versions: &Versions, kind: &str) -> Address {
     let root = versions.root.as_str();
     let proxy = world.proxy.to_string();
     let inspection = world.run(&["inspect", &proxy]).await.ended(0).json();
@@ -151,8 +159,6 @@ async fn proposed(world: &World, versions: &Versions, kind: &str) -> Address {
     assert_eq!(replay["summary"]["control_held"], 3);
     assert_eq!(replay["rollback"]["status"], "success", "{replay}");
     assert_eq!(replay["upgrade"]["then"].as_array().unwrap().len(), 1);
-    let proposal = world.run(&["propose"]).await.ended(0).json();
-    assert_eq!(proposal["forward_then"].as_array().unwrap().len(), 1);
     address_of(&deployed.json()["address"])
 }
 

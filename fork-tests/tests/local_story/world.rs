@@ -44,7 +44,7 @@ pub(crate) struct World {
     pub(crate) user: Address,
     pub(crate) proxy: Address,
     pub(crate) blue: Address,
-    accounts: Vec<Address>,
+    pub(crate) accounts: Vec<Address>,
     window: (u64, u64),
     /// Seconds between the blocks that are made while the command runs, beyond what the clock says.
     pub(crate) hurry: u64,

@@ -6,13 +6,14 @@ use crate::{
     exit::{Exit, stop, usage},
     run_folder::write_atomically,
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use clap::Args;
 use cutover_chain::Node;
+use cutover_inspect::{Agreed, Approved};
 use cutover_propose::{Options, Reports, Runtimes, SafeFacts};
 use cutover_types::{
-    CheckReport, Inspection, ReplayReport,
+    CheckReport, Inspection, Proposal, ReplayReport, UpgradePath,
     deployment::Deployment,
     file::{Input, Inputs},
     inspection::Controller,
@@ -87,7 +88,11 @@ impl Propose {
         let green = code::code_at(&node, replay.content.green.address).await?;
         let blue = code::code_at(&node, replay.content.blue.address).await?;
         let safe = match safe_in(&inspection.content) {
-            Some(address) => Some(self.safe_facts(&node, address).await?),
+            Some(address) => {
+                let several = inspection.content.upgrade.iter();
+                let several = several.flat_map(|upgrade| &upgrade.then).next().is_some();
+                Some(self.safe_facts(&node, address, several).await?)
+            }
             None => None,
         };
         let reports = Reports {
@@ -111,8 +116,13 @@ impl Propose {
             trust_blue: self.trust_blue,
             safe,
         };
-        let proposal = cutover_propose::propose(&reports, &options)
+        let mut proposal = cutover_propose::propose(&reports, &options)
             .map_err(|error| refused(context, &error))?;
+        if let Some(upgrade) = inspection.content.upgrade.as_ref() {
+            proposal.executed = self
+                .agreed(context, &node, &proposal, &upgrade.path)
+                .await?;
+        }
         let mut inputs = Inputs::from([
             ("inspect".to_owned(), inspection.as_input()),
             ("check".to_owned(), check.as_input()),
@@ -142,7 +152,12 @@ impl Propose {
         Ok(Exit::Ok)
     }
 
-    async fn safe_facts(&self, node: &Node, address: Address) -> eyre::Result<SafeFacts> {
+    async fn safe_facts(
+        &self,
+        node: &Node,
+        address: Address,
+        several: bool,
+    ) -> eyre::Result<SafeFacts> {
         let version = String::abi_decode(&ask(node, address, ISafeFacts::VERSIONCall {}).await?)
             .unwrap_or_default();
         let nonce = U256::abi_decode(&ask(node, address, ISafeFacts::nonceCall {}).await?)
@@ -161,12 +176,86 @@ impl Propose {
                 )
             })?,
         };
+        let mut multi_send = None;
+        if several {
+            for known in cutover_propose::safe::multi_sends(&version) {
+                let question = serde_json::json!([known.address, "latest"]);
+                let code: Bytes = node
+                    .call("eth_getCode", question)
+                    .await
+                    .map_err(|error| chain_stop(&error))?;
+                if keccak256(&code) == known.code_hash {
+                    multi_send = Some(known);
+                    break;
+                }
+            }
+        }
         Ok(SafeFacts {
             address,
             version,
             nonce,
+            multi_send,
             domain_separator,
         })
+    }
+
+    /// Has the Safe's owners execute what is proposed, locally: a transaction that its guard refuses, or
+    /// that does something else, is not handed to signers.
+    async fn agreed(
+        &self,
+        context: &Context,
+        node: &Node,
+        proposal: &Proposal,
+        path: &UpgradePath,
+    ) -> eyre::Result<Option<String>> {
+        if proposal.authority.kind != "safe" {
+            return Ok(None);
+        }
+        if self.safe_nonce.is_some() {
+            context.output.warn(
+                "the Safe's transactions were not executed: with --safe-nonce others may go before them",
+            );
+            return Ok(None);
+        }
+        let path = UpgradePath {
+            holder: proposal.holder,
+            slot: proposal.slot,
+            offset: proposal.offset,
+            ..path.clone()
+        };
+        let (green, blue) = (proposal.green.address, proposal.blue.address);
+        let ways = [
+            (&proposal.forward, green),
+            (&proposal.back, blue),
+            (&proposal.forward_again, green),
+        ];
+        let transactions: Vec<_> = ways
+            .into_iter()
+            .zip(&proposal.hashes)
+            .map(|((call, runs), hashes)| Approved {
+                call,
+                hash: hashes.safe_tx_hash,
+                runs,
+            })
+            .collect();
+        let safe = proposal.authority.address;
+        let agreed = cutover_inspect::agree(node, safe, &path, &transactions)
+            .await
+            .map_err(super::inspect::stop)?;
+        match agreed {
+            Agreed::Done(words) => Ok(Some(words)),
+            Agreed::Refused(why) => Err(stop(
+                Exit::PreflightRefused,
+                format!("nothing is proposed: {why}"),
+                "look at the Safe's guard; `cutover inspect` shows it",
+            )),
+            Agreed::Unknown(why) => {
+                context
+                    .output
+                    .warn(&format!("the Safe's transactions were not executed: {why}"));
+                Ok(None)
+            }
+        }
     }
 }
 

@@ -26,7 +26,7 @@ mod own;
 mod owned;
 mod polygon;
 mod resolved;
-mod safe;
+pub(crate) mod safe;
 mod selectors;
 mod sequence;
 mod starkware;

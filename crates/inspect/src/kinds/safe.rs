@@ -13,7 +13,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
 use cutover_types::{
-    Argument, Missing, ProxyKind, UpgradePath, UpgradeStep, inspection::Location, text,
+    Argument, Call, Missing, ProxyKind, UpgradePath, UpgradeStep, inspection::Location, text,
 };
 
 /// Code hashes of the proxies of 1.1.1, 1.3.0, 1.4.1 and 1.5.0.
@@ -228,28 +228,40 @@ impl Transaction {
         .abi_encode()
     }
 
-    /// Signed by approvals made before: the owner stands where a signature has its first word.
     fn execute(&self, signers: &[Address]) -> Vec<u8> {
-        let mut signatures = Vec::new();
-        for signer in signers {
-            signatures.extend(signer.into_word());
-            signatures.extend([0; 32]);
-            signatures.push(1);
-        }
-        ISafe::execTransactionCall {
-            to: self.migration,
-            value: U256::ZERO,
-            data: IMigration::migrateSingletonCall {}.abi_encode().into(),
+        let call = Call {
             operation: 1,
-            safeTxGas: U256::ZERO,
-            baseGas: U256::ZERO,
-            gasPrice: U256::ZERO,
-            gasToken: Address::ZERO,
-            refundReceiver: Address::ZERO,
-            signatures: signatures.into(),
-        }
-        .abi_encode()
+            ..Call::new(
+                self.migration,
+                IMigration::migrateSingletonCall {}.abi_encode(),
+            )
+        };
+        execute(&call, signers)
     }
+}
+
+/// Calldata of a Safe's transaction, signed by approvals made before: the owner stands where a signature
+/// has its first word.
+pub(crate) fn execute(call: &Call, signers: &[Address]) -> Vec<u8> {
+    let mut signatures = Vec::new();
+    for signer in signers {
+        signatures.extend(signer.into_word());
+        signatures.extend([0; 32]);
+        signatures.push(1);
+    }
+    ISafe::execTransactionCall {
+        to: call.to,
+        value: call.value,
+        data: call.data.clone(),
+        operation: call.operation,
+        safeTxGas: U256::ZERO,
+        baseGas: U256::ZERO,
+        gasPrice: U256::ZERO,
+        gasToken: Address::ZERO,
+        refundReceiver: Address::ZERO,
+        signatures: signatures.into(),
+    }
+    .abi_encode()
 }
 
 /// Code that writes `target` to slot 0: `PUSH20 target PUSH1 0 SSTORE STOP`.

@@ -305,6 +305,7 @@ pub(super) fn proposal() -> Proposal {
         cut: None,
         steps: vec!["read the slot again".into(), "sign and send".into()],
         hashes: vec![hashes(7), hashes(8), hashes(9)],
+        executed: None,
         preconditions: vec![
             Precondition::ChainId { expected: 1 },
             Precondition::Implementation {

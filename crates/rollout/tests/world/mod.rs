@@ -298,6 +298,7 @@ impl Asked {
             cut: None,
             steps: vec![],
             hashes: vec![],
+            executed: None,
             preconditions: vec![Precondition::ChainId { expected: CHAIN }],
             evidence: digests.clone(),
             expires: 1_000_000,

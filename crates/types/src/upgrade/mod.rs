@@ -1,5 +1,6 @@
 //! The upgrade call of each kind of proxy.
 
+pub mod batch;
 mod step;
 
 pub use step::{Argument, Receiver, StepCall, UpgradeStep};
