@@ -5,6 +5,7 @@ import {AccessControl as AccessControl4} from "oz-4.9/access/AccessControl.sol";
 import {UUPSUpgradeable as Uups4} from "oz-4.9/proxy/utils/UUPSUpgradeable.sol";
 import {AccessControl as AccessControl5} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {UUPSUpgradeable as Uups5} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeable.sol";
+import {Owner} from "./Owner.sol";
 
 /// What a transparent, beacon or zos proxy runs: it knows nothing of upgrades.
 contract Box {
@@ -21,29 +22,15 @@ contract Box2 is Box {
     }
 }
 
-contract Owned4 is Uups4 {
-    address public owner;
-
-    function initialize(address first) external {
-        require(owner == address(0), "initialized");
-        owner = first;
-    }
-
+contract Owned4 is Uups4, Owner {
     function _authorizeUpgrade(address) internal view override {
-        require(msg.sender == owner, "not the owner");
+        _checkOwner();
     }
 }
 
-contract Owned5 is Uups5 {
-    address public owner;
-
-    function initialize(address first) external {
-        require(owner == address(0), "initialized");
-        owner = first;
-    }
-
+contract Owned5 is Uups5, Owner {
     function _authorizeUpgrade(address) internal view virtual override {
-        require(msg.sender == owner, "not the owner");
+        _checkOwner();
     }
 }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.20;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {Owner} from "./Owner.sol";
 
 contract Forwarder {
     function _forward(address target) internal {
@@ -17,20 +18,13 @@ contract Forwarder {
 }
 
 /// EIP-1822's example, as the standard prints it: it is in no package.
-contract Proxiable1822 {
-    address public owner;
-
-    function initialize(address first) external {
-        require(owner == address(0), "initialized");
-        owner = first;
-    }
-
+contract Proxiable1822 is Owner {
     function proxiableUUID() public pure returns (bytes32) {
         return 0xc5f16f0fcc639fa48a6947836d9850f504798523bf8c9a3a87d5876cf622bcf7;
     }
 
     function updateCode(address next) external {
-        require(msg.sender == owner, "not the owner");
+        _checkOwner();
         require(Proxiable1822(next).proxiableUUID() == proxiableUUID(), "not compatible");
         assembly {
             sstore(0xc5f16f0fcc639fa48a6947836d9850f504798523bf8c9a3a87d5876cf622bcf7, next)

@@ -7,30 +7,17 @@ import {ERC1967Factory} from "solady/src/utils/ERC1967Factory.sol";
 import {LibClone} from "solady/src/utils/LibClone.sol";
 import {UUPSUpgradeable} from "solady/src/utils/UUPSUpgradeable.sol";
 import {UpgradeableBeacon} from "solady/src/utils/UpgradeableBeacon.sol";
+import {Owner} from "./Owner.sol";
 
-contract OwnedSolady is UUPSUpgradeable {
-    address public owner;
-
-    function initialize(address first) external {
-        require(owner == address(0), "initialized");
-        owner = first;
-    }
-
+contract OwnedSolady is UUPSUpgradeable, Owner {
     function _authorizeUpgrade(address) internal view override {
-        require(msg.sender == owner, "not the owner");
+        _checkOwner();
     }
 }
 
-contract Owned44 is Uups44 {
-    address public owner;
-
-    function initialize(address first) external {
-        require(owner == address(0), "initialized");
-        owner = first;
-    }
-
+contract Owned44 is Uups44, Owner {
     function _authorizeUpgrade(address) internal view override {
-        require(msg.sender == owner, "not the owner");
+        _checkOwner();
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{boxes, holds_what_it_says, initializeCall, look, params};
 use crate::{
     clones::{assert_fixed, install},
-    world::{World, compile, compiled},
+    world::{OWNER, World, compile, compiled},
 };
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolCall;
@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 
 fn ours(name: &str) -> Bytes {
     static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
-    let compile = || compile(&[("Plain.sol", include_str!("Plain.sol"))]);
+    let compile = || compile(&[OWNER, ("Plain.sol", include_str!("Plain.sol"))]);
     OUTPUT.get_or_init(compile)[name].clone()
 }
 

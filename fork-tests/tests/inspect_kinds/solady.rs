@@ -4,7 +4,7 @@
 use super::{OZ4, boxes, holds_what_it_says, initializeCall, look, params};
 use crate::{
     clones::assert_fixed,
-    world::{World, artifact, compile_in, published},
+    world::{OWNER, World, artifact, compile_in, published},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall;
@@ -30,7 +30,12 @@ alloy_sol_types::sol! {
 
 fn ours(name: &str) -> Bytes {
     static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
-    let compile = || compile_in("kinds", &[("Solady.sol", include_str!("Solady.sol"))]);
+    let compile = || {
+        compile_in(
+            "kinds",
+            &[OWNER, ("Solady.sol", include_str!("Solady.sol"))],
+        )
+    };
     OUTPUT.get_or_init(compile)[name].clone()
 }
 

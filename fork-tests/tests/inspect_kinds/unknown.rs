@@ -2,7 +2,7 @@
 //! where one function does it.
 
 use super::{boxes, holds_what_it_says, look, params};
-use crate::world::{World, compile};
+use crate::world::{OWNER, World, compile};
 use alloy_primitives::{Bytes, hex};
 use alloy_sol_types::SolCall;
 use cutover_types::{ProxyKind, Verb, inspection::Possible};
@@ -16,6 +16,7 @@ alloy_sol_types::sol! {
 fn ours(name: &str) -> Bytes {
     static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
     let files = [
+        OWNER,
         ("Plain.sol", include_str!("Plain.sol")),
         ("Unknown.sol", include_str!("Unknown.sol")),
     ];

@@ -353,11 +353,15 @@ pub fn from_source(package: &str, file: &str, contract: &str, version: &str) -> 
     hex::decode(code).unwrap().into()
 }
 
+/// What several files of contracts import.
+pub const OWNER: (&str, &str) = ("Owner.sol", include_str!("Owner.sol"));
+
 /// The contracts of the tests themselves.
 const SOURCES: &[(&str, &str)] = &[
     ("Fleet.sol", include_str!("Fleet.sol")),
     ("Kinds.sol", include_str!("Kinds.sol")),
     ("Owned.sol", include_str!("Owned.sol")),
+    OWNER,
     ("Routed.sol", include_str!("Routed.sol")),
 ];
 
