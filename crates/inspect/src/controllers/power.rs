@@ -1,25 +1,19 @@
 //! What an upgrade takes: the least wait, the fewest keys, and the paths around a timelock. Computed from
 //! the tree alone.
 
+mod ways;
+mod words;
+
 use alloy_primitives::Address;
 use cutover_types::inspection::{Controller, Power, PowerPath, Presses};
 use std::collections::{BTreeMap, BTreeSet};
+use ways::{Way, best, both, is_leaf, leaf, some_of};
+use words::{bypass, name, words};
 
 /// Paths that are listed.
 const PATHS: usize = 64;
-/// Sets of keys that are kept for one contract: among more than these the fewest could be missed.
-const SETS: usize = 48;
 /// How deep paths are followed.
 const DEPTH: usize = 16;
-
-/// Keys that suffice, and how long it takes them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Way {
-    /// Whether they are not known, all or some.
-    unknown: bool,
-    signers: BTreeSet<Address>,
-    delay: u64,
-}
 
 /// A path under construction, from the proxy outwards.
 #[derive(Clone)]
@@ -322,161 +316,5 @@ impl<'a> Tree<'a> {
         power.complete = self.unknown.is_empty();
         power.unknown = self.unknown.into_iter().collect();
         power
-    }
-}
-
-fn bypass(path: &PowerPath, timelocks: &BTreeMap<Address, u64>) -> String {
-    let skipped: Vec<_> = path
-        .skips
-        .iter()
-        .map(|at| {
-            let wait = timelocks.get(at).copied().unwrap_or_default();
-            format!("{} ({wait} s)", *at)
-        })
-        .collect();
-    let waits = match path.delay_seconds {
-        0 => "without any wait".to_owned(),
-        wait => format!("after {wait} s"),
-    };
-    let sure = if path.proven { "" } else { " (claimed)" };
-    format!(
-        "{}: {waits}{sure}, past the timelock {}",
-        path.words,
-        skipped.join(" and ")
-    )
-}
-
-/// Whether nobody stands behind it who would be listed.
-fn is_leaf(controller: &Controller) -> bool {
-    !controller
-        .members
-        .iter()
-        .any(|m| !matches!(m.presses, Presses::No | Presses::Finishes))
-        && !is_passage(&controller.kind)
-}
-
-/// Contracts that act only when somebody makes them: without members nobody does.
-fn is_passage(kind: &str) -> bool {
-    matches!(
-        kind,
-        "safe"
-            | "timelock"
-            | "proxy-admin"
-            | "beacon"
-            | "upgrade-executor"
-            | "access-manager"
-            | "aragon-kernel"
-            | "aragon-agent"
-    )
-}
-
-fn leaf(controller: &Controller) -> Vec<Way> {
-    let way = |unknown, signers| {
-        vec![Way {
-            unknown,
-            signers,
-            delay: 0,
-        }]
-    };
-    match controller.kind.as_str() {
-        "renounced" => Vec::new(),
-        "anyone" => way(false, BTreeSet::new()),
-        "eoa" | "eip7702" if !controller.facts.contains_key("may be alias of") => {
-            way(false, BTreeSet::from([controller.address]))
-        }
-        _ => way(true, BTreeSet::new()),
-    }
-}
-
-/// Every pair of a way of `some` and one of `others`.
-fn both(some: &[Way], others: &[Way]) -> Vec<Way> {
-    let mut pairs = Vec::new();
-    for one in some {
-        for other in others {
-            pairs.push(Way {
-                unknown: one.unknown || other.unknown,
-                signers: one.signers.union(&other.signers).copied().collect(),
-                delay: one.delay.max(other.delay),
-            });
-        }
-    }
-    best(pairs)
-}
-
-/// Ways that take `needed` of these members, each by one of its ways.
-fn some_of(members: &[Vec<Way>], needed: usize) -> Vec<Way> {
-    let start = Way {
-        unknown: false,
-        signers: BTreeSet::new(),
-        delay: 0,
-    };
-    let needed = needed.max(1);
-    if needed > members.len() {
-        return Vec::new();
-    }
-    let mut with: Vec<Vec<Way>> = vec![Vec::new(); needed + 1];
-    with[0] = vec![start];
-    for member in members {
-        for count in (0..needed).rev() {
-            let more = both(&with[count], member);
-            let kept = &mut with[count + 1];
-            kept.extend(more);
-            *kept = best(std::mem::take(kept));
-        }
-    }
-    with.pop().unwrap_or_default()
-}
-
-/// The quickest and the smallest, none twice.
-fn best(mut ways: Vec<Way>) -> Vec<Way> {
-    ways.sort_by(|a, b| {
-        (a.unknown, a.signers.len(), a.delay, &a.signers).cmp(&(
-            b.unknown,
-            b.signers.len(),
-            b.delay,
-            &b.signers,
-        ))
-    });
-    ways.dedup();
-    if ways.len() > SETS {
-        let quickest = ways.iter().min_by_key(|way| way.delay).cloned();
-        ways.truncate(SETS - 1);
-        ways.extend(quickest);
-    }
-    ways
-}
-
-fn words(last: &Controller, trail: &Trail<'_>) -> String {
-    let mut text = String::new();
-    let together = last
-        .members
-        .iter()
-        .filter(|m| m.presses == Presses::Together)
-        .count();
-    if together > 0 {
-        let needed = last.threshold.unwrap_or(1);
-        text = format!("{needed} of {together} owners of ");
-    }
-    for (index, (step, role)) in trail.steps.iter().enumerate().rev() {
-        text.push_str(&name(step));
-        if !role.is_empty() {
-            text.push_str(&format!(" as {role}"));
-        }
-        if index > 0 {
-            text.push_str(if role.is_empty() {
-                ", through "
-            } else {
-                " of "
-            });
-        }
-    }
-    text
-}
-
-fn name(controller: &Controller) -> String {
-    match controller.kind.as_str() {
-        "anyone" => "anyone".into(),
-        "eoa" => format!("account {}", controller.address),
-        kind => format!("{kind} {}", controller.address),
     }
 }
