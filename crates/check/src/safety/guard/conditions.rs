@@ -8,6 +8,7 @@ use super::{
     reverts,
 };
 use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
+use std::collections::HashSet;
 
 /// Deepest a condition is taken apart.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -60,10 +61,22 @@ pub(super) fn conditions<'a>(
         function.tree["stateMutability"].as_str(),
         Some("view" | "pure")
     );
-    let leaves = first || !reads || results.is_none_or(<[_]>::is_empty);
+    let answers = results.is_some_and(|all| !all.is_empty());
+    let leaves = match kind(function.tree) {
+        "FunctionDefinition" if !answers => works(&function.tree["body"]),
+        _ => first || !reads || !answers,
+    };
     let decides = |part: &'a Tree| decides(subject, part, leaves);
+    // Calls whose failure is caught, and nothing comes of it.
+    let mut caught = HashSet::new();
     visit_while(function.tree, &mut |tree| {
         match kind(tree) {
+            "TryStatement" => {
+                let mut clauses = tree["clauses"].as_array().into_iter().flatten().skip(1);
+                if !clauses.any(|clause| ends(subject, function, &clause["block"])) {
+                    caught.insert(id(&tree["externalCall"]));
+                }
+            }
             "IfStatement" => {
                 let (yes, no) = (&tree["trueBody"], &tree["falseBody"]);
                 if decides(yes) || decides(no) {
@@ -107,7 +120,7 @@ pub(super) fn conditions<'a>(
                         must: Some(true),
                         branch: None,
                     });
-                } else if is_foreign(callee) {
+                } else if is_foreign(callee) && !is_bare(callee) && !caught.contains(&id(tree)) {
                     // A call to another contract may fail there.
                     found.push(Condition {
                         tree,
@@ -121,6 +134,23 @@ pub(super) fn conditions<'a>(
         kind(tree) != "EmitStatement"
     });
     found
+}
+
+/// Whether a call says in its result that it failed.
+fn is_bare(callee: &Tree) -> bool {
+    let type_id = callee["typeDescriptions"]["typeIdentifier"].as_str();
+    type_id.is_some_and(|id| id.starts_with("t_function_bare"))
+}
+
+/// Whether a function does anything but to ask, so that leaving it early leaves something out.
+fn works(tree: &Tree) -> bool {
+    let statements = tree["statements"].as_array().into_iter().flatten();
+    let mut statements = statements.map(|one| (kind(one), one));
+    statements.any(|(kind, one)| match kind {
+        "ExpressionStatement" | "InlineAssembly" | "RevertStatement" | "Throw" => true,
+        "Block" | "UncheckedBlock" => works(one),
+        _ => false,
+    })
 }
 
 /// Whether it makes a difference that a part of a function runs: it can stop or skip the rest,

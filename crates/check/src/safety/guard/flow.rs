@@ -192,6 +192,31 @@ impl<'s, 'a> Flow<'s, 'a> {
         found
     }
 
+    /// Variables that a block of assembly assigns to; all that it names, where it is kept as text.
+    fn set_by(&self, block: &Tree) -> Vec<Node<'a>> {
+        if !block["operations"].is_null() {
+            return self.outer(block);
+        }
+        let mut places = HashSet::new();
+        visit(block, &mut |tree| {
+            if kind(tree) == "YulAssignment" {
+                let names = tree["variableNames"].as_array().into_iter().flatten();
+                places.extend(names.filter_map(|name| name["src"].as_str()));
+            }
+        });
+        let mut found = Vec::new();
+        visit(&block["externalReferences"], &mut |tree| {
+            if tree["src"]
+                .as_str()
+                .is_some_and(|place| places.contains(place))
+            {
+                let declared = tree["declaration"].as_i64();
+                found.extend(declared.and_then(|id| self.subject.index.get(id)));
+            }
+        });
+        found
+    }
+
     /// Hands marks on along assignments, calls and results.
     fn go_through(&mut self, function: &Node<'a>) {
         let own_id = id(function.tree);
@@ -241,7 +266,7 @@ impl<'s, 'a> Flow<'s, 'a> {
                         value.states.insert(id(variable.tree));
                     }
                 }
-                for variable in self.outer(tree) {
+                for variable in self.set_by(tree) {
                     if variable.tree["stateVariable"] != true {
                         found.push((id(variable.tree), value.clone()));
                     }
