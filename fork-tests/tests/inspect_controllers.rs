@@ -18,6 +18,8 @@ mod owners;
 mod roles;
 #[path = "inspect_controllers/safes.rs"]
 mod safes;
+#[path = "inspect_controllers/said.rs"]
+mod said;
 #[path = "inspect_controllers/timelocks.rs"]
 mod timelocks;
 #[path = "inspect_kinds/world.rs"]

@@ -5,6 +5,7 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {AccessControlDefaultAdminRules} from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
@@ -286,5 +287,156 @@ contract Owned {
 contract Liar {
     fallback(bytes calldata) external payable returns (bytes memory) {
         return abi.encode(uint256(1), uint256(1), uint256(1));
+    }
+}
+
+/// Answers like a Safe of three owners, and asks for something else: `needs` approvals, which it counts as
+/// `counting` says: 0 properly, 1 by what is handed in, 2 without looking for the same one twice.
+contract SaidSafe {
+    address[] private _owners;
+    uint256 private _needs;
+    uint256 private _counting;
+    uint256 public getThreshold = 3;
+    uint256 public nonce;
+    string public VERSION = "1.4.1";
+    bytes32 public domainSeparator = keccak256("said");
+    mapping(address => mapping(bytes32 => uint256)) public approvedHashes;
+    bytes32 private _last;
+
+    constructor(address[] memory owners, uint256 needs, uint256 counting) {
+        _owners = owners;
+        _needs = needs;
+        _counting = counting;
+    }
+
+    function getOwners() external view returns (address[] memory) {
+        return _owners;
+    }
+
+    function getModulesPaginated(address, uint256) external pure returns (address[] memory modules, address next) {
+        return (new address[](0), address(1));
+    }
+
+    function approveHash(bytes32 hash) external {
+        approvedHashes[msg.sender][hash] = 1;
+        _last = hash;
+    }
+
+    function execTransaction(
+        address to,
+        uint256 value,
+        bytes calldata data,
+        uint8,
+        uint256,
+        uint256,
+        uint256,
+        address,
+        address,
+        bytes calldata signatures
+    ) external payable returns (bool ok) {
+        require(signatures.length >= 65 * _needs, "too few");
+        address before;
+        for (uint256 i; i < _needs && _counting != 1; ++i) {
+            address owner = address(uint160(uint256(bytes32(signatures[65 * i:65 * i + 32]))));
+            require(approvedHashes[owner][_last] == 1 && (owner > before || _counting == 2), "not approved");
+            before = owner;
+        }
+        (ok,) = to.call{value: value}(data);
+        require(ok, "reverted");
+    }
+}
+
+/// Answers like a timelock of seven days that `boss` proposes to and executes from, and enforces `wait`
+/// seconds from the proposal, or what the proposal says; 0: it looks at no proposal at all.
+contract SaidTimelock {
+    event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender);
+
+    address private _boss;
+    uint256 private _wait;
+    bool private _asProposed;
+    bool private _open;
+    mapping(bytes32 => uint256) private _ready;
+
+    constructor(address boss, uint256 wait, bool asProposed, bool open) {
+        (_boss, _wait, _asProposed, _open) = (boss, wait, asProposed, open);
+        emit RoleGranted(keccak256("PROPOSER_ROLE"), boss, boss);
+        emit RoleGranted(keccak256("EXECUTOR_ROLE"), boss, boss);
+    }
+
+    function getMinDelay() external pure returns (uint256) {
+        return 7 days;
+    }
+
+    function hasRole(bytes32 role, address account) external view returns (bool) {
+        return account == _boss && (role == keccak256("PROPOSER_ROLE") || role == keccak256("EXECUTOR_ROLE"));
+    }
+
+    function getRoleAdmin(bytes32) external pure returns (bytes32) {
+        return bytes32(uint256(7));
+    }
+
+    function schedule(address target, uint256, bytes calldata data, bytes32, bytes32, uint256 delay) external {
+        require(msg.sender == _boss, "not the boss");
+        _ready[keccak256(abi.encode(target, data))] = block.timestamp + (_asProposed ? delay : _wait);
+    }
+
+    function execute(address target, uint256 value, bytes calldata data, bytes32, bytes32) external payable {
+        require(_open || msg.sender == _boss, "not the boss");
+        uint256 ready = _ready[keccak256(abi.encode(target, data))];
+        require(_wait == 0 || (ready != 0 && block.timestamp >= ready), "not ready");
+        (bool ok,) = target.call{value: value}(data);
+        require(ok, "reverted");
+    }
+}
+
+/// Compound's, which takes any time, and, where it is not `queued`, anything.
+contract SaidCompoundTimelock {
+    uint256 public constant GRACE_PERIOD = 14 days;
+    uint256 public constant delay = 7 days;
+    address public admin;
+    bool private _queued;
+    bool private _open;
+    mapping(bytes32 => bool) public queuedTransactions;
+
+    constructor(address first, bool queued, bool open) {
+        (admin, _queued, _open) = (first, queued, open);
+    }
+
+    function queueTransaction(address target, uint256, string calldata, bytes calldata data, uint256 eta)
+        external
+        returns (bytes32 hash)
+    {
+        require(msg.sender == admin, "not the admin");
+        hash = keccak256(abi.encode(target, data, eta));
+        queuedTransactions[hash] = true;
+    }
+
+    function executeTransaction(address target, uint256 value, string calldata, bytes calldata data, uint256 eta)
+        external
+        payable
+        returns (bytes memory)
+    {
+        require(_open || msg.sender == admin, "not the admin");
+        require(!_queued || queuedTransactions[keccak256(abi.encode(target, data, eta))], "not queued");
+        require(block.timestamp >= eta && block.timestamp <= eta + GRACE_PERIOD, "not the time");
+        (bool ok, bytes memory out) = target.call{value: value}(data);
+        require(ok, "reverted");
+        return out;
+    }
+}
+
+/// Says the delays that were given to its members, and lets them act at once.
+contract SaidManager is AccessManager {
+    constructor(address first) AccessManager(first) {}
+
+    function canCall(address caller, address target, bytes4 selector)
+        public
+        view
+        override
+        returns (bool immediate, uint32 delay)
+    {
+        if (caller == address(this)) return super.canCall(caller, target, selector);
+        (bool member,) = hasRole(getTargetFunctionRole(target, selector), caller);
+        return (member, 0);
     }
 }

@@ -58,6 +58,30 @@ impl Step {
 /// Transactions one after the other.
 pub(crate) type Deed = Vec<Step>;
 
+/// Why a deed is not seen to upgrade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// The node did not give what it takes to execute it.
+    Unread(String),
+    /// It was executed, or could not be for another reason.
+    Shown(String),
+}
+
+impl Failed {
+    /// In words.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Unread(why) | Self::Shown(why) => why,
+        }
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(why: &str) -> Self {
+        Self::Shown(why.into())
+    }
+}
+
 /// The upgrade that is tried, and how to see that it happened.
 #[derive(Clone, Debug)]
 pub(crate) struct Aim {
@@ -116,13 +140,13 @@ impl Aim {
         &self,
         session: &mut Session,
         deeds: &[Deed],
-    ) -> Result<Vec<Result<(), String>>, InspectError> {
+    ) -> Result<Vec<Result<(), Failed>>, InspectError> {
         let scripts: Vec<_> = deeds.iter().map(|deed| self.script(deed)).collect();
         let played = match session.play_all(&scripts).await {
             Ok(played) => played,
             // Someone in the tree asks for ever more state: nothing is proven, the rest still holds.
             Err(InspectError::Endless { .. }) => {
-                let why = "it asks for ever more state".to_owned();
+                let why = Failed::Unread("it asks for ever more state".into());
                 return Ok(vec![Err(why); deeds.len()]);
             }
             Err(error) => return Err(error),
@@ -154,28 +178,30 @@ impl Aim {
         script
     }
 
-    fn reached(&self, deed: &Deed, played: &Played) -> Result<(), String> {
+    fn reached(&self, deed: &Deed, played: &Played) -> Result<(), Failed> {
         if let Some(why) = refused(deed) {
             return Err(why.into());
         }
         let payers: BTreeSet<_> = deed.iter().map(|step| step.from).collect();
         let payer = |missing: &Missing| matches!(missing, Missing::Account { address } if payers.contains(address));
         if let Some(missing) = played.guesses().find(|missing| !payer(missing)) {
-            return Err(format!("the node does not give {}", key(&missing)));
+            let why = format!("the node does not give {}", key(&missing));
+            return Err(Failed::Unread(why));
         }
         for (index, step) in deed.iter().enumerate() {
             let Some(outcome) = played.outcomes.get(index) else {
                 let why = played.refused.as_deref().unwrap_or("it was not executed");
-                return Err(format!("the call to {} cannot be executed: {why}", step.to));
+                let why = format!("the call to {} cannot be executed: {why}", step.to);
+                return Err(Failed::Shown(why));
             };
             if !outcome.status.is_success() {
                 let reason = cutover_evm::decode_revert(&outcome.output)
                     .or_else(|| outcome.halt.clone())
                     .unwrap_or_else(|| "without a reason".into());
-                return Err(format!(
+                return Err(Failed::Shown(format!(
                     "the call to {} from {} reverts: {reason}",
                     step.to, step.from
-                ));
+                )));
             }
         }
         let outcomes = || played.outcomes.iter().take(deed.len());

@@ -18,6 +18,17 @@ pub(super) struct Member {
     pub(super) leaf: Option<&'static str>,
     /// Not worth a word unless executing shows that it can.
     pub(super) only_if_proven: bool,
+    /// What it shows of the one above if it makes it act: it should not be able to.
+    pub(super) shows: Option<Shows>,
+}
+
+/// What executing shows of a contract that enforces less than it says.
+#[derive(Clone, Debug)]
+pub(super) enum Shows {
+    /// That so many approvals suffice. If they do, whether these fewer do, the fewest first.
+    Approvals(u64, Vec<(u64, Vec<Through>)>),
+    /// That nothing has to be announced, and nobody has to wait.
+    NoWait,
 }
 
 impl Member {
@@ -31,7 +42,15 @@ impl Member {
             through: vec![through],
             leaf: None,
             only_if_proven: false,
+            shows: None,
         }
+    }
+
+    /// Someone who should not be able to make the one above act.
+    pub(super) fn shows(mut self, shows: Shows) -> Self {
+        self.only_if_proven = true;
+        self.shows = Some(shows);
+        self
     }
 
     /// Someone of whom only the address and the role are known.

@@ -16,6 +16,7 @@ mod roles;
 mod safe;
 mod through;
 mod timelock;
+mod trial;
 mod upgraders;
 pub(crate) mod wards;
 
@@ -29,11 +30,12 @@ use cutover_types::{
     UpgradePath,
     inspection::{Controller, Presses},
 };
-use deed::{Aim, Deed};
+use deed::{Aim, Deed, Failed};
 use found::{Found, Member};
 pub(crate) use power::power;
 use std::{collections::BTreeMap, future::Future, pin::Pin, rc::Rc};
 use through::Through;
+use trial::{Shown, Trial, Tried};
 
 /// How deep the tree goes.
 const DEPTH: usize = 8;
@@ -92,7 +94,7 @@ pub(crate) async fn controllers(
                 deed: None,
             };
             let member = Member::alone(root, "", Through::Claimed("no upgrade call is known"));
-            tree.grow(session, vec![member], goal, 0).await
+            Ok(tree.grow(session, vec![member], goal, 0).await?.members)
         }
     }
 }
@@ -141,12 +143,15 @@ impl Tree {
             found.add(Member::alone(path.from, "obeyed", Through::Sends));
         }
         if at_proxy {
-            let mut members = self.grow(session, found.members, goal, depth).await?;
+            let grown = self.grow(session, found.members, goal, depth).await?;
+            let mut members = grown.members;
             // The one whose call is proposed comes first.
             members.sort_by_key(|member| (member.address != path.from, !member.proven));
             if let Some(first) = members.first_mut() {
                 first.unknown.extend(found.unknown);
                 first.notes.extend(found.notes);
+                first.notes.extend(grown.shown.words(None, None));
+                first.unknown.extend(grown.shown.unknown);
             }
             return Ok(members);
         }
@@ -158,7 +163,8 @@ impl Tree {
         describe(&mut root, &found);
         self.seen.insert(gate, root.clone());
         self.nodes += 1;
-        root.members = self.grow(session, found.members, goal, depth + 1).await?;
+        let grown = self.grow(session, found.members, goal, depth + 1).await?;
+        self.weigh(&mut root, grown);
         root.proven = root.members.iter().any(|member| member.proven);
         let upgraders = self.upgraders(session, gate, &root.kind, depth + 1).await?;
         root.members.extend(upgraders.members);
@@ -173,60 +179,33 @@ impl Tree {
         members: Vec<Member>,
         above: Goal,
         depth: usize,
-    ) -> Branch<'a, Vec<Controller>> {
+    ) -> Branch<'a, Grown> {
         Box::pin(async move {
-            let mut deeds = Vec::new();
-            let mut tried = Vec::new();
-            for member in &members {
-                let ways: Vec<_> = member
-                    .through
-                    .iter()
-                    .map(|through| match &above.deed {
-                        Some(deed) => through.apply(above.actor, member.acts(), deed),
-                        None => Err("the upgrade itself could not be executed"),
-                    })
-                    .collect();
-                let first = deeds.len();
-                deeds.extend(ways.iter().filter_map(|way| way.clone().ok()));
-                tried.push((first, ways));
-            }
-            let judged = match &above.aim {
-                Some(aim) => aim.judge(session, &deeds).await?,
-                None => {
-                    vec![Err("the upgrade itself could not be executed".to_owned()); deeds.len()]
-                }
+            let aim = above.aim.clone();
+            let trial = Trial {
+                aim: aim.as_deref(),
+                actor: above.actor,
+                deed: above.deed.as_ref(),
             };
-            let mut grown = Vec::new();
-            for (member, (first, ways)) in members.into_iter().zip(tried) {
-                let mut index = first;
-                let mut outcome: Option<(Option<Deed>, Result<(), String>)> = None;
-                for way in ways {
-                    let result = match way {
-                        Ok(deed) => {
-                            let result = judged
-                                .get(index)
-                                .cloned()
-                                .unwrap_or_else(|| Err(String::new()));
-                            index += 1;
-                            (Some(deed), result)
-                        }
-                        Err(why) => (None, Err(why.to_owned())),
-                    };
-                    let better = result.1.is_ok() || outcome.is_none();
-                    if better && !outcome.as_ref().is_some_and(|(_, before)| before.is_ok()) {
-                        outcome = Some(result);
-                    }
-                }
-                let (deed, result) = outcome.unwrap_or((None, Err("it is not known how".into())));
-                if member.only_if_proven && result.is_err() {
-                    continue;
-                }
+            let (tried, shown) = trial.of(session, members).await?;
+            let mut grown = Grown {
+                members: Vec::new(),
+                shown,
+            };
+            for Tried {
+                member,
+                deed,
+                result,
+            } in tried
+            {
                 let goal = Goal {
-                    aim: above.aim.clone(),
+                    aim: aim.clone(),
                     actor: member.acts(),
                     deed,
                 };
-                grown.push(self.branch(session, member, goal, result, depth).await?);
+                let result = result.map_err(Failed::words);
+                let controller = self.branch(session, member, goal, result, depth).await?;
+                grown.members.push(controller);
             }
             Ok(grown)
         })
@@ -293,7 +272,8 @@ impl Tree {
             return Ok(controller);
         }
         self.known.push(member.address);
-        controller.members = self.grow(session, found.members, goal, depth + 1).await?;
+        let grown = self.grow(session, found.members, goal, depth + 1).await?;
+        self.weigh(&mut controller, grown);
         if behind {
             controller.proven = controller.members.iter().any(|member| member.proven);
             if controller.proven {
@@ -307,6 +287,22 @@ impl Tree {
         controller.unknown.extend(upgraders.unknown);
         Ok(controller)
     }
+
+    /// Gives `controller` its members, and takes back what executing showed it not to enforce.
+    fn weigh(&mut self, controller: &mut Controller, grown: Grown) {
+        controller.members = grown.members;
+        grown.shown.correct(controller);
+        if let Some(seen) = self.seen.get_mut(&controller.address) {
+            seen.threshold = controller.threshold;
+            seen.delay_seconds = controller.delay_seconds;
+        }
+    }
+}
+
+/// Members with everyone behind them, and what trying them showed of the one above.
+struct Grown {
+    members: Vec<Controller>,
+    shown: Shown,
 }
 
 impl Member {

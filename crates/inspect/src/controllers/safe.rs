@@ -2,7 +2,7 @@
 
 use super::{
     answers::{Answers, IAnswers},
-    found::{Found, Member, seconds},
+    found::{Found, Member, Shows, seconds},
     through::Through,
 };
 use crate::{error::InspectError, session::Session};
@@ -24,6 +24,8 @@ const PAGE: u64 = 10;
 const PAGES: usize = 8;
 /// Owners that are listed.
 const OWNERS: usize = 64;
+/// Numbers of approvals that are tried below a threshold that is not enforced.
+const FEWER: usize = 16;
 
 alloy_sol_types::sol! {
     interface IModules {
@@ -65,13 +67,11 @@ pub(super) async fn look(
         let through = match (domain, answers.word("nonce")) {
             (Some(domain), Some(nonce)) if is_safe && needed <= owners.len() => {
                 let others = owners.iter().filter(|other| *other != owner);
+                let signers = [owner].into_iter().chain(others).take(needed);
+                let signers: Vec<_> = signers.copied().collect();
                 Through::Signatures {
-                    owners: [owner]
-                        .into_iter()
-                        .chain(others)
-                        .take(needed)
-                        .copied()
-                        .collect(),
+                    claims: signers.clone(),
+                    owners: signers,
                     domain,
                     nonce,
                 }
@@ -79,6 +79,11 @@ pub(super) async fn look(
             _ => Through::Claimed("how its owners make it act is not known"),
         };
         found.add(Member::alone(*owner, "owner", through).presses(Presses::Together));
+    }
+    let domain = domain.unwrap_or_default();
+    let nonce = answers.word("nonce").unwrap_or_default();
+    if let Some(signers) = owners.get(..needed) {
+        weaker(signers, domain, nonce, &mut found);
     }
     if !is_safe {
         found.unknown.push(format!(
@@ -111,6 +116,42 @@ pub(super) async fn look(
         }
     }
     Ok(Some(found))
+}
+
+/// Adds what must not suffice: no approval, and one fewer than it asks for.
+fn weaker(signers: &[Address], domain: B256, nonce: U256, found: &mut Found) {
+    let with = |approve: &[Address], claims: Vec<Address>| Through::Signatures {
+        owners: approve.to_vec(),
+        claims,
+        domain,
+        nonce,
+    };
+    let fewer = |count: usize| {
+        let approve = &signers[..count];
+        let mut ways = vec![
+            with(approve, approve.to_vec()),
+            // Counted, but not looked at.
+            with(approve, signers.to_vec()),
+        ];
+        if let Some(last) = approve.last() {
+            let mut twice = approve.to_vec();
+            twice.resize(signers.len(), *last);
+            ways.push(with(approve, twice));
+        }
+        ways
+    };
+    let mut nobody = Member::alone(Address::ZERO, "without approvals", Through::Module).anyone();
+    nobody.through.extend(fewer(0));
+    found.add(nobody.shows(Shows::Approvals(0, Vec::new())));
+    if let Some(short) = signers.len().checked_sub(1).filter(|count| *count > 0) {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let even = (1..short)
+            .map(|fewest| (count(fewest), fewer(fewest)))
+            .take(FEWER);
+        let mut some = Member::alone(signers[0], "too few approvals", Through::Module);
+        some.through = fewer(short);
+        found.add(some.shows(Shows::Approvals(count(short), even.collect())));
+    }
 }
 
 /// The enabled modules, and whether these are all; `None` when it lists none in the manner of a Safe.

@@ -42,9 +42,11 @@ pub(super) enum Through {
     Sends,
     /// The member first does something for itself, then acts.
     First(Deed, Box<Through>),
-    /// By the signatures of these owners of a Safe.
+    /// By the approvals of these owners of a Safe.
     Signatures {
         owners: Vec<Address>,
+        /// Whose approvals are handed in, in this order: those of `owners` where everything is right.
+        claims: Vec<Address>,
         domain: B256,
         nonce: U256,
     },
@@ -64,33 +66,122 @@ pub(super) enum Through {
     Executor,
     /// By Aragon's Agent.
     Agent,
+    /// Like the other, but what it has to announce before is left out.
+    Unannounced(Box<Through>),
     /// It is asked whether somebody may, and sends nothing itself: those behind it are tried.
     Behind,
     /// Not known, or not executed: why.
     Claimed(&'static str),
 }
 
+/// Whether the waits are kept that a contract between asks for. One that lets itself be hurried enforces
+/// less than it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// They are.
+    AsSaid,
+    /// As many seconds are announced as it asks for, and at most so many pass.
+    Cut(u64),
+    /// At most so many are announced, and pass.
+    Asked(u64),
+    /// Nothing is announced, and none pass.
+    Unannounced,
+}
+
+impl Pace {
+    fn cut(self, seconds: u64) -> u64 {
+        match self {
+            Self::AsSaid => seconds,
+            Self::Cut(most) | Self::Asked(most) => seconds.min(most),
+            Self::Unannounced => 0,
+        }
+    }
+
+    /// The same, with so many seconds.
+    pub(super) fn with(self, most: u64) -> Self {
+        match self {
+            Self::Cut(_) => Self::Cut(most),
+            Self::Asked(_) => Self::Asked(most),
+            other => other,
+        }
+    }
+}
+
 impl Through {
+    /// The longest wait that this asks for.
+    pub(super) fn longest(&self) -> u64 {
+        match self {
+            Self::First(first, then) => {
+                let own = first.iter().map(|step| step.wait).max();
+                own.unwrap_or_default().max(then.longest())
+            }
+            Self::Timelock { delay, .. }
+            | Self::Compound { delay, .. }
+            | Self::Manager { delay } => *delay,
+            _ => 0,
+        }
+    }
+
+    /// How long all waits take.
+    pub(super) fn total(&self, pace: Pace) -> u64 {
+        match self {
+            Self::First(first, then) => first
+                .iter()
+                .map(|step| before(pace).cut(step.wait))
+                .fold(then.total(pace), u64::saturating_add),
+            other => pace.cut(other.longest()),
+        }
+    }
+
+    /// Everything that may be hurried here, the quickest first.
+    pub(super) fn hurries(&self) -> Vec<Pace> {
+        let Some(short) = self.longest().checked_sub(1) else {
+            return Vec::new();
+        };
+        let mut paces = vec![Pace::Cut(0), Pace::Asked(0)];
+        // Without a proposal it is the executor alone who acts.
+        if !matches!(self, Self::Timelock { .. }) {
+            paces.push(Pace::Unannounced);
+        }
+        if short > 0 {
+            paces.extend([Pace::Cut(short), Pace::Asked(short)]);
+        }
+        paces
+    }
+
     /// What `member` sends so that `actor` sends `deed`.
     pub(super) fn apply(
         &self,
         actor: Address,
         member: Address,
         deed: &Deed,
+        pace: Pace,
     ) -> Result<Deed, &'static str> {
         let mut own = Vec::new();
-        if let Self::First(first, then) = self {
-            own.extend(first.iter().cloned());
-            own.extend(then.apply(actor, member, deed)?);
-            return Ok(own);
+        match self {
+            Self::First(first, then) => {
+                own.extend(first.iter().cloned().map(|step| Step {
+                    wait: before(pace).cut(step.wait),
+                    ..step
+                }));
+                own.extend(then.apply(actor, member, deed, pace)?);
+                return Ok(own);
+            }
+            Self::Unannounced(then) => return then.apply(actor, member, deed, Pace::Unannounced),
+            _ => {}
         }
         let mut order = 0;
+        let mut passed: u64 = 0;
         for step in deed {
+            passed = passed.saturating_add(step.wait);
             if step.from != actor {
                 own.push(step.clone());
                 continue;
             }
-            let steps = self.wrap(actor, member, step, order)?;
+            let steps = self.wrap(actor, member, step, (order, passed), pace)?;
+            for part in &steps {
+                passed = passed.saturating_add(part.wait);
+            }
             order += 1;
             for (index, mut part) in steps.into_iter().enumerate() {
                 if index == 0 {
@@ -107,7 +198,8 @@ impl Through {
         actor: Address,
         member: Address,
         step: &Step,
-        order: u64,
+        (order, passed): (u64, u64),
+        pace: Pace,
     ) -> Result<Deed, &'static str> {
         let carries = matches!(
             self,
@@ -124,15 +216,16 @@ impl Through {
                 wait: 0,
                 ..step.clone()
             }],
-            Self::First(..) => return Err("it is not known how"),
+            Self::First(..) | Self::Unannounced(_) => return Err("it is not known how"),
             Self::Claimed(why) => return Err(why),
             Self::Signatures {
                 owners,
+                claims,
                 domain,
                 nonce,
             } => {
                 let nonce = nonce.saturating_add(U256::from(order));
-                signed(actor, owners, *domain, nonce, step)
+                signed(actor, (owners, claims), *domain, nonce, step)
             }
             Self::Module => {
                 let call = IActs::execTransactionFromModuleCall {
@@ -163,6 +256,11 @@ impl Through {
                 executor,
                 delay,
             } => {
+                let wait = pace.cut(*delay);
+                let asked = match pace {
+                    Pace::Asked(_) => wait,
+                    _ => *delay,
+                };
                 // The same call may be in its queue already.
                 let salt = keccak256(("cutover".to_owned(), order).abi_encode());
                 let schedule = ITimelock::scheduleCall {
@@ -171,7 +269,7 @@ impl Through {
                     data: data.clone(),
                     predecessor: none.1,
                     salt,
-                    delay: U256::from(*delay),
+                    delay: U256::from(asked),
                 };
                 let execute = ITimelock::executeCall {
                     target,
@@ -180,14 +278,21 @@ impl Through {
                     predecessor: none.1,
                     salt,
                 };
-                vec![
+                announced(
                     Step::new(*proposer, actor, schedule.abi_encode()),
-                    Step::new(*executor, actor, execute.abi_encode()).after(*delay),
-                ]
+                    Step::new(*executor, actor, execute.abi_encode()).after(wait),
+                    pace,
+                )
             }
             Self::Compound { delay, now } => {
-                let later = delay.saturating_add(SLACK);
-                let eta = U256::from(now.saturating_add(later));
+                let (later, wait) = match pace {
+                    Pace::AsSaid => (delay.saturating_add(SLACK), delay.saturating_add(SLACK)),
+                    Pace::Cut(most) => (*delay, most),
+                    Pace::Asked(most) => (most, most),
+                    Pace::Unannounced => (0, 0),
+                };
+                let eta = now.saturating_add(passed).saturating_add(later);
+                let eta = U256::from(eta);
                 let queue = ICompoundTimelock::queueTransactionCall {
                     target,
                     value: none.0,
@@ -202,10 +307,11 @@ impl Through {
                     data,
                     eta,
                 };
-                vec![
+                announced(
                     Step::new(member, actor, queue.abi_encode()),
-                    Step::new(member, actor, execute.abi_encode()).after(later),
-                ]
+                    Step::new(member, actor, execute.abi_encode()).after(wait),
+                    pace,
+                )
             }
             Self::Manager { delay } => {
                 let execute = IManager::executeCall {
@@ -221,17 +327,39 @@ impl Through {
                     data,
                     when: Default::default(),
                 };
-                vec![
+                announced(
                     Step::new(member, actor, schedule.abi_encode()),
-                    execute.after(*delay),
-                ]
+                    execute.after(pace.cut(*delay)),
+                    pace,
+                )
             }
         })
     }
 }
 
+/// What goes before is only hurried, never left out.
+fn before(pace: Pace) -> Pace {
+    match pace {
+        Pace::Unannounced => Pace::AsSaid,
+        other => other,
+    }
+}
+
+fn announced(first: Step, then: Step, pace: Pace) -> Deed {
+    match pace {
+        Pace::Unannounced => vec![then],
+        _ => vec![first, then],
+    }
+}
+
 /// The owners approve the hash, then anyone executes.
-fn signed(safe: Address, owners: &[Address], domain: B256, nonce: U256, step: &Step) -> Deed {
+fn signed(
+    safe: Address,
+    (owners, claims): (&[Address], &[Address]),
+    domain: B256,
+    nonce: U256,
+    step: &Step,
+) -> Deed {
     let zero = (
         U256::ZERO,
         U256::ZERO,
@@ -250,13 +378,15 @@ fn signed(safe: Address, owners: &[Address], domain: B256, nonce: U256, step: &S
     );
     let message = keccak256(message.abi_encode());
     let hash = keccak256([&[0x19, 0x01][..], domain.as_slice(), message.as_slice()].concat());
-    let mut owners = owners.to_vec();
-    owners.sort_unstable();
+    let mut claims = claims.to_vec();
+    claims.sort_unstable();
     let mut signatures = Vec::new();
     let mut deed = Deed::new();
-    for owner in &owners {
+    for owner in owners {
         let approve = IActs::approveHashCall { hash };
         deed.push(Step::new(*owner, safe, approve.abi_encode()));
+    }
+    for owner in &claims {
         signatures.extend(owner.into_word());
         signatures.extend([0; 32]);
         signatures.push(1);

@@ -4,7 +4,7 @@ use super::{
     answers::Answers,
     deed::Step,
     default_admin,
-    found::{Found, Member, seconds},
+    found::{Found, Member, Shows, seconds},
     roles::{self, Holders, IRoles},
     through::Through,
 };
@@ -59,9 +59,15 @@ pub(super) async fn look(
         found.add(Member::alone(admin, "admin", through.clone()).after(found.delay));
         if let Some(heir) = answers.address("pendingAdmin") {
             let accept = Step::new(heir, timelock, IAccept::acceptAdminCall {}.abi_encode());
-            let through = Through::First(vec![accept], Box::new(through));
+            let through = Through::First(vec![accept], Box::new(through.clone()));
             found.add(Member::alone(heir, "pending admin", through).after(found.delay));
         }
+        let skips = Through::Unannounced(Box::new(through.clone()));
+        let skips = Member::alone(Address::ZERO, "caller, without queueing", skips);
+        found.add(skips.anyone().shows(Shows::NoWait));
+        let mut anyone = Member::alone(Address::ZERO, "caller", through).anyone();
+        anyone.only_if_proven = true;
+        found.add(anyone.after(found.delay));
         return Ok(Some(found));
     }
     Ok(None)
@@ -136,6 +142,26 @@ async fn controller(
             )
         };
         members.push(member.presses(Presses::Finishes));
+    }
+    let outsider = Some(stranger());
+    let mut anyone = Member::alone(
+        Address::ZERO,
+        "proposer",
+        through(outsider, runs.or(outsider)),
+    );
+    anyone.only_if_proven = true;
+    if runs.is_some() {
+        anyone.presses = Presses::Starts;
+    }
+    members.push(anyone.anyone().after(found.delay));
+    let skips = |account: Address, who: Option<Address>| {
+        let through = Through::Unannounced(Box::new(through(who, who)));
+        let member = Member::alone(account, "executor, without a proposal", through);
+        member.shows(Shows::NoWait)
+    };
+    members.push(skips(Address::ZERO, outsider).anyone());
+    for account in executors.iter().filter(|account| !account.is_zero()) {
+        members.push(skips(*account, Some(*account)));
     }
     for account in cancellers {
         members.push(Member::powerless(account, "canceller"));

@@ -79,7 +79,6 @@ pub(super) fn some_of(members: &[Vec<Way>], needed: usize) -> Vec<Way> {
         signers: BTreeSet::new(),
         delay: 0,
     };
-    let needed = needed.max(1);
     if needed > members.len() {
         return Vec::new();
     }
