@@ -3,7 +3,7 @@
 use crate::{JournalError, PreflightError, Step};
 use alloy_primitives::{Address, B256};
 use cutover_chain::ChainError;
-use cutover_types::rollout::Direction;
+use cutover_types::{rollout::Direction, text};
 use std::fmt;
 use thiserror::Error;
 
@@ -31,13 +31,36 @@ pub enum RolloutError {
         /// Why.
         detail: String,
     },
-    /// The node refuses the signed transaction; it is in the journal and will be sent again.
-    #[error("the node refuses transaction {hash}: {detail}")]
+    /// The node did not confirm that it has the signed transaction, and does not show it either. It is
+    /// in the journal and will be sent again.
+    #[error(
+        "transaction {hash} may have been sent: the node does not show it, and answered {:?}",
+        text::terminal(.detail, 200)
+    )]
     NotAccepted {
         /// Transaction hash.
         hash: B256,
         /// What the node said.
         detail: String,
+    },
+    /// A transaction that was signed before is not sent again, and may be under way.
+    #[error("transaction {hash}, signed before, may still be included; it is not sent again: {}", list(.refusals))]
+    NotResent {
+        /// Transaction hash.
+        hash: B256,
+        /// Why it is not sent again.
+        refusals: Vec<PreflightError>,
+    },
+    /// Its nonce is used in a settled block, and it cannot be told whether it used it itself.
+    #[error(
+        "it cannot be told whether transaction {hash} was included: {}",
+        text::terminal(.why, 300)
+    )]
+    Untold {
+        /// Transaction hash.
+        hash: B256,
+        /// What is missing.
+        why: String,
     },
     /// A transaction of the other direction is not in a block yet.
     #[error("transaction {hash} ({}) may still be included: finish that run first", word(.direction))]
@@ -141,7 +164,12 @@ impl RolloutError {
             Self::Refused(refusals) => {
                 !refusals.is_empty() && refusals.iter().all(PreflightError::is_inconclusive)
             }
-            Self::Chain { .. } | Self::StillPending { .. } | Self::NotYet { .. } => true,
+            Self::Chain { .. }
+            | Self::NotAccepted { .. }
+            | Self::NotResent { .. }
+            | Self::Untold { .. }
+            | Self::StillPending { .. }
+            | Self::NotYet { .. } => true,
             _ => false,
         }
     }

@@ -4,21 +4,27 @@ use crate::{
     Finality, RolloutError, Step,
     attempts::{Attempt, Attempts},
     error::Reading as _,
+    fate::{self, Fate},
     preflight::Move,
     reads::{self, At},
     run::Rollout,
     send,
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use cutover_chain::ChainError;
 use cutover_types::{
     inspection::BlockId,
     rollout::{Event, Progression, Receipt},
+    text,
 };
 use std::time::Instant;
 
 /// How many looks between two sends of a transaction that does not show up.
 const RESEND_EVERY: u32 = 8;
+/// How many looks in a row a node may be unable to tell what became of a transaction.
+const CATCH_UP: u32 = 15;
+/// How many looks for a transaction after an answer that did not confirm it.
+const KNOWN_WITHIN: u32 = 4;
 
 /// Follows `attempt`, and whatever went before it, until its block is settled.
 pub(crate) async fn follow(
@@ -30,8 +36,15 @@ pub(crate) async fn follow(
     let mut attempt = attempt;
     let mut looks = 0_u32;
     let mut told = None;
+    let mut untold = 0_u32;
     let result = loop {
-        look(run, going, &mut attempt, looks).await?;
+        match look(run, going, &mut attempt, looks).await? {
+            None => untold = 0,
+            Some((hash, why)) if untold >= CATCH_UP => {
+                return Err(RolloutError::Untold { hash, why });
+            }
+            Some(_) => untold += 1,
+        }
         if attempt.block != told {
             told = attempt.block;
             tell(run, &attempt);
@@ -57,20 +70,23 @@ pub(crate) async fn follow(
     Ok(result)
 }
 
-/// One look at every open transaction, in the order they must be included.
+/// One look at every open transaction, in the order they must be included; gives the one whose fate
+/// the node cannot tell.
 async fn look(
     run: &mut Rollout<'_>,
     going: &Move,
     goal: &mut Attempt,
     looks: u32,
-) -> Result<(), RolloutError> {
+) -> Result<Option<(B256, String)>, RolloutError> {
+    let mut untold = None;
     for mut open in Attempts::of(run.journal.entries()).open() {
         let was = open.state;
-        observe(run, &mut open).await?;
-        let is_lost = open.is_open() && open.block.is_none();
+        let why = observe(run, &mut open).await?;
+        let is_lost = open.is_open() && open.block.is_none() && why.is_none();
+        untold = untold.or(why.map(|why| (open.hash, why)));
         let is_due = looks % RESEND_EVERY == RESEND_EVERY - 1;
         if is_lost && (was == Progression::Included || is_due) {
-            resend(run, &open).await?;
+            resend(run, &open).await;
         }
         if open.hash != goal.hash {
             continue;
@@ -88,7 +104,7 @@ async fn look(
             must_have_moved(run, going, goal, block).await?;
         }
     }
-    Ok(())
+    Ok(untold)
 }
 
 fn tell(run: &Rollout<'_>, attempt: &Attempt) {
@@ -108,11 +124,12 @@ fn tell(run: &Rollout<'_>, attempt: &Attempt) {
     }
 }
 
-/// Brings one transaction up to date with the chain, and the journal with it.
+/// Brings one transaction up to date with the chain, and the journal with it. Gives what keeps the
+/// node from telling, when its nonce is used and it is not seen.
 pub(crate) async fn observe(
     run: &mut Rollout<'_>,
     attempt: &mut Attempt,
-) -> Result<(), RolloutError> {
+) -> Result<Option<String>, RolloutError> {
     let seen = reads::receipt(run.node, attempt.hash)
         .await
         .reading("the receipt")?;
@@ -123,9 +140,9 @@ pub(crate) async fn observe(
     };
     if let Some(old) = attempt.block {
         match &seen {
-            Some(seen) if seen.block() == old => return Ok(()),
+            Some(seen) if seen.block() == old => return Ok(None),
             // The node has the block and not the receipt, or not even the block: it is catching up.
-            None if !is_gone(run, old).await? => return Ok(()),
+            None if !is_gone(run, old).await? => return Ok(None),
             _ => {}
         }
         run.journal.append(Event::Reorged {
@@ -151,7 +168,50 @@ pub(crate) async fn observe(
     attempt.state = Progression::Included;
     attempt.block = Some(block);
     attempt.success = seen.success();
-    run.at(Step::IncludedWritten)
+    run.at(Step::IncludedWritten)?;
+    Ok(None)
+}
+
+/// Whether the node shows the transaction, after an answer that did not confirm it.
+pub(crate) async fn is_known(run: &Rollout<'_>, attempt: &Attempt) -> bool {
+    for look in 0..KNOWN_WITHIN {
+        if look > 0 {
+            tokio::time::sleep(run.options.poll).await;
+        }
+        let known = reads::knows(run.node, attempt.hash).await;
+        let receipt = reads::receipt(run.node, attempt.hash).await;
+        if known.is_ok_and(|known| known) || receipt.is_ok_and(|seen| seen.is_some()) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Takes transactions up again that were given up as replaced and have a receipt after all.
+pub(crate) async fn revive(run: &mut Rollout<'_>) -> Result<(), RolloutError> {
+    let attempts = Attempts::of(run.journal.entries());
+    let never_seen = |a: &&Attempt| a.state == Progression::Abandoned && a.block.is_none();
+    for attempt in attempts.all.iter().filter(never_seen) {
+        let seen = reads::receipt(run.node, attempt.hash)
+            .await
+            .reading("the receipt")?;
+        let Some(seen) = seen else { continue };
+        let block = seen.block();
+        if !is_canonical(run, block).await? {
+            continue;
+        }
+        run.progress.warn(&format!(
+            "transaction {} was given up, but it is in block {}",
+            attempt.hash, block.number
+        ));
+        run.journal.append(Event::Included {
+            hash: attempt.hash,
+            block: block.number,
+            block_hash: block.hash,
+            success: seen.success(),
+        })?;
+    }
+    Ok(())
 }
 
 /// Whether the chain has another block at that height; a node that is behind has none.
@@ -169,50 +229,51 @@ async fn is_canonical(run: &Rollout<'_>, block: BlockId) -> Result<bool, Rollout
     Ok(hash == Some(block.hash))
 }
 
-/// Gives a transaction up only when its nonce is used in a settled block and it is in none.
+/// Gives a transaction up only when a settled block holds another one with its nonce.
 async fn abandon_if_replaced(
     run: &mut Rollout<'_>,
     attempt: &mut Attempt,
-) -> Result<(), RolloutError> {
+) -> Result<Option<String>, RolloutError> {
     let Some(at) = settled(run).await? else {
-        return Ok(());
+        return Ok(None);
     };
-    let next = reads::nonce(run.node, attempt.from, At::Number(at))
+    let fate = fate::of(run.node, attempt, at)
         .await
         .reading("the sender's nonce")?;
-    if next <= attempt.nonce {
-        return Ok(());
-    }
+    let (by, block) = match fate {
+        Fate::Open => return Ok(None),
+        Fate::Unknown(why) => return Ok(Some(why)),
+        Fate::Replaced { by, block } => (by, block),
+    };
     // Asked again after the nonce: the transaction may have used it itself in the meantime.
     let receipt = reads::receipt(run.node, attempt.hash)
         .await
         .reading("the receipt")?;
     if receipt.is_some() {
-        return Ok(());
+        return Ok(None);
     }
     run.journal.append(Event::Abandoned {
         hash: attempt.hash,
         why: format!(
-            "nonce {} was used by another transaction by block {at}",
+            "nonce {} was used by transaction {by} in block {block}",
             attempt.nonce
         ),
     })?;
     attempt.state = Progression::Abandoned;
-    Ok(())
+    Ok(None)
 }
 
-/// The same bytes again. A refusal is only told: the next look says where things stand.
-async fn resend(run: &Rollout<'_>, attempt: &Attempt) -> Result<(), RolloutError> {
-    let answer = send::broadcast(run.node, attempt.hash, &attempt.raw)
-        .await
-        .reading("whether the node took the transaction")?;
-    if let send::Answer::Refused(detail) = answer {
+/// The same bytes again. What the node says to it is only told: the next look says where things stand.
+async fn resend(run: &Rollout<'_>, attempt: &Attempt) {
+    if let send::Answer::Unclear(detail) =
+        send::broadcast(run.node, attempt.hash, &attempt.raw).await
+    {
         run.progress.warn(&format!(
-            "the node refuses transaction {}: {detail}",
-            attempt.hash
+            "sent transaction {} again; the node answers: {}",
+            attempt.hash,
+            text::terminal(&detail, 200)
         ));
     }
-    Ok(())
 }
 
 /// What the slot must hold after the call: the goal once no other has to follow.

@@ -8,6 +8,7 @@
 mod attempts;
 mod checkpoints;
 mod error;
+mod fate;
 mod follow;
 mod journal;
 mod preflight;

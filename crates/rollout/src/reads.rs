@@ -121,6 +121,51 @@ pub(crate) async fn hash_at(node: &Node, number: u64) -> Read<Option<B256>> {
     }
 }
 
+/// A transaction as a block shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct SeenTransaction {
+    pub(crate) hash: B256,
+    from: Address,
+    #[serde(default)]
+    nonce: Option<U64>,
+}
+
+impl SeenTransaction {
+    /// Whether it used this nonce of this account.
+    pub(crate) fn is(&self, from: Address, nonce: u64) -> bool {
+        self.from == from && self.nonce == Some(U64::from(nonce))
+    }
+}
+
+#[derive(Deserialize)]
+struct FullBlock {
+    number: U64,
+    transactions: Vec<SeenTransaction>,
+}
+
+/// The transactions of a block; `None` when the node does not hold it.
+pub(crate) async fn transactions(node: &Node, number: u64) -> Read<Option<Vec<SeenTransaction>>> {
+    let params = json!([At::Number(number).json(), true]);
+    let block: Option<FullBlock> = node.call("eth_getBlockByNumber", params).await?;
+    match block {
+        Some(block) if block.number.to::<u64>() != number => Err(ChainError::Malformed {
+            method: "eth_getBlockByNumber".into(),
+            detail: format!("asked for block {number}, got {}", block.number),
+        }),
+        block => Ok(block.map(|block| block.transactions)),
+    }
+}
+
+/// Whether the node has a transaction, in a block or waiting for one.
+pub(crate) async fn knows(node: &Node, hash: B256) -> Read<bool> {
+    #[derive(Deserialize)]
+    struct Known {
+        hash: B256,
+    }
+    let known: Option<Known> = node.call("eth_getTransactionByHash", json!([hash])).await?;
+    Ok(known.is_some_and(|known| known.hash == hash))
+}
+
 /// The address in a slot.
 pub(crate) async fn implementation(
     node: &Node,

@@ -185,6 +185,7 @@ async fn start(run: &mut Rollout<'_>, going: &Move) -> Result<Begun, RolloutErro
     if !refusals.is_empty() {
         return Err(RolloutError::Refused(refusals));
     }
+    follow::revive(run).await?;
     let attempts = Attempts::of(run.journal.entries());
     if let Some(pointer) = &attempts.pointer
         && (pointer.proxy, pointer.chain_id) != (going.proxy, going.chain_id)
@@ -272,7 +273,7 @@ async fn resume(
         "resuming transaction {}, signed before with nonce {}",
         attempt.hash, attempt.nonce
     ));
-    follow::observe(run, &mut attempt).await?;
+    let untold = follow::observe(run, &mut attempt).await?;
     if !attempt.is_open() {
         return Err(RolloutError::Replaced {
             hash: attempt.hash,
@@ -280,7 +281,14 @@ async fn resume(
             nonce: attempt.nonce,
         });
     }
-    if attempt.state == Progression::Included {
+    if attempt.state == Progression::Included || untold.is_some() {
+        return Ok(attempt);
+    }
+    // Its nonce is used, maybe by itself: the same bytes can do nothing more, and following tells.
+    let next = reads::nonce(run.node, attempt.from, At::Latest)
+        .await
+        .reading("the sender's nonce")?;
+    if next > attempt.nonce {
         return Ok(attempt);
     }
     // Time passed since it was signed: it is only sent again if it still does what was agreed.
@@ -292,7 +300,10 @@ async fn resume(
         if attempt.state == Progression::Included {
             return Ok(attempt);
         }
-        return Err(RolloutError::Refused(refusals));
+        return Err(RolloutError::NotResent {
+            hash: attempt.hash,
+            refusals,
+        });
     }
     broadcast(run, &mut attempt).await?;
     Ok(attempt)
@@ -392,10 +403,10 @@ async fn send_new(
 
 /// Hands a written-down transaction to the node.
 async fn broadcast(run: &mut Rollout<'_>, attempt: &mut Attempt) -> Result<(), RolloutError> {
-    let answer = send::broadcast(run.node, attempt.hash, &attempt.raw)
-        .await
-        .reading("whether the node took the transaction")?;
-    if let Answer::Refused(detail) = answer {
+    let answer = send::broadcast(run.node, attempt.hash, &attempt.raw).await;
+    if let Answer::Unclear(detail) = answer
+        && !follow::is_known(run, attempt).await
+    {
         return Err(RolloutError::NotAccepted {
             hash: attempt.hash,
             detail,

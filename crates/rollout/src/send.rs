@@ -63,20 +63,17 @@ pub(crate) async fn sign(
 pub(crate) enum Answer {
     /// It has it now, or had it before, or knows that the nonce is used: watching the chain tells.
     Taken,
-    /// It does not want it.
-    Refused(String),
+    /// It said something else. It may have it all the same: gateways report errors of their own for
+    /// transactions that they passed on.
+    Unclear(String),
 }
 
 /// Hands the bytes to a node. Doing so twice is harmless: they are one transaction.
-pub(crate) async fn broadcast(node: &Node, hash: B256, raw: &Bytes) -> Result<Answer, ChainError> {
+pub(crate) async fn broadcast(node: &Node, hash: B256, raw: &Bytes) -> Answer {
     let answer: Result<B256, ChainError> = node.call("eth_sendRawTransaction", json!([raw])).await;
     match answer {
-        Ok(answered) if answered == hash => Ok(Answer::Taken),
-        Ok(answered) => Err(ChainError::Lie {
-            what: "the hash of the transaction it was sent".into(),
-            claimed: answered,
-            computed: hash,
-        }),
+        Ok(answered) if answered == hash => Answer::Taken,
+        Ok(answered) => Answer::Unclear(format!("it answered with another hash, {answered}")),
         Err(ChainError::Rpc { message, .. }) => {
             let text = message.to_lowercase();
             let known = [
@@ -87,12 +84,12 @@ pub(crate) async fn broadcast(node: &Node, hash: B256, raw: &Bytes) -> Result<An
                 "already exists",
                 "nonce too low",
             ];
-            Ok(if known.iter().any(|known| text.contains(known)) {
+            if known.iter().any(|known| text.contains(known)) {
                 Answer::Taken
             } else {
-                Answer::Refused(message)
-            })
+                Answer::Unclear(message)
+            }
         }
-        Err(error) => Err(error),
+        Err(error) => Answer::Unclear(error.to_string()),
     }
 }
