@@ -1,13 +1,14 @@
 //! Who a contract might obey. Only candidates: each is proven by executing the call from it.
 
 use crate::{
+    code,
     controllers::{
         logs::{logs, topic_address},
         manager, wards,
     },
     error::{InspectError, key},
     kinds::Recognized,
-    session::{Played, Session, stranger},
+    session::{Played, Script, Session, request, stranger},
     trace::before_account,
     watch::Read,
 };
@@ -15,9 +16,12 @@ use alloy_primitives::{Address, B256, Bytes, hex, keccak256};
 use alloy_sol_types::{SolCall, SolEvent};
 use cutover_types::{Call, CallFrame, UpgradePath, abi::IProxy, inspection::CodeAt};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Candidates that are tried at most.
 const LIMIT: usize = 16;
+/// Contracts whose code is searched for constants.
+const RAN: usize = 8;
 /// `AccessControlUnauthorizedAccount(address,bytes32)`.
 const UNAUTHORIZED: [u8; 4] = hex!("e2517d3f");
 
@@ -31,6 +35,8 @@ pub(crate) struct Candidates {
     pub(crate) addresses: Vec<Address>,
     /// The role a stranger is refused for.
     pub(crate) role: Option<B256>,
+    /// What stands in the code that looked at the call: keys, perhaps.
+    pub(crate) coded: BTreeSet<Address>,
     notes: Vec<String>,
 }
 
@@ -50,7 +56,10 @@ pub(crate) async fn paths(
     let Some(call) = calls.into_iter().next().map(|step| step.call) else {
         return Ok(());
     };
-    let found = asked(session, &call).await?;
+    let mut found = asked(session, &call).await?;
+    if found.addresses.is_empty() {
+        found.addresses = by_code(session, &call, &found.coded).await?;
+    }
     into.paths.extend(
         found
             .addresses
@@ -67,6 +76,28 @@ pub(crate) async fn paths(
     }
     into.notes.extend(found.notes);
     Ok(())
+}
+
+/// Those of `coded` from whom `call` succeeds, which a stranger's does not.
+async fn by_code(
+    session: &mut Session,
+    call: &Call,
+    coded: &BTreeSet<Address>,
+) -> Result<Vec<Address>, InspectError> {
+    let tried: Vec<_> = coded.iter().copied().take(LIMIT).collect();
+    let scripts: Vec<_> = tried
+        .iter()
+        .map(|from| Script {
+            steps: vec![request(*from, call.to, call.data.clone())],
+            ..Script::default()
+        })
+        .collect();
+    let played = session.play_all(&scripts).await?;
+    let obeyed = tried.into_iter().zip(&played).filter(|(_, played)| {
+        let outcome = played.outcomes.first();
+        outcome.is_some_and(|outcome| outcome.status.is_success())
+    });
+    Ok(obeyed.map(|(from, _)| from).collect())
 }
 
 impl Candidates {
@@ -99,6 +130,14 @@ pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidat
     }
     for address in looked_at(&played, None) {
         found.add(address);
+    }
+    let ran: BTreeSet<_> = outcome.calls.iter().map(|frame| frame.to).collect();
+    if !outcome.status.is_success() {
+        for address in ran.iter().take(RAN) {
+            let code = session.code(*address).await?.unwrap_or_default();
+            found.coded.extend(code::addresses(&code));
+        }
+        found.coded.retain(|address| !ran.contains(address));
     }
     if let Some(manager) = manager::of(session, call.to).await? {
         let now = manager::direct_callers(session, manager, call).await?;

@@ -440,3 +440,40 @@ contract SaidManager is AccessManager {
         return (member, 0);
     }
 }
+
+address constant SPARE = 0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc;
+
+/// A ProxyAdmin with a second key, which stands in its code.
+contract SpareAdmin is Ownable {
+    address private immutable _spare;
+
+    constructor(address first, address spare) Ownable(first) {
+        _spare = spare;
+    }
+
+    function upgrade(UUPSUpgradeable proxy, address implementation) external {
+        require(msg.sender == owner() || msg.sender == _spare, "neither");
+        SpareProxy(address(proxy)).upgradeTo(implementation);
+    }
+
+    function getProxyAdmin(address) external view returns (address) {
+        return address(this);
+    }
+}
+
+interface SpareProxy {
+    function upgradeTo(address implementation) external;
+}
+
+/// UUPS with a second key, which stands in the implementation.
+contract Spare is UUPSUpgradeable {
+    address public owner;
+
+    function initialize(address first) external {
+        owner = first;
+    }
+
+    function _authorizeUpgrade(address) internal view override {
+        require(msg.sender == owner || msg.sender == SPARE, "neither");
+    }
+}

@@ -1,10 +1,11 @@
 //! Owners, wards, authorities, and those who lead nowhere.
 
 use super::{
-    OZ4, contract, controlled_by, holder, initializeCall, only, power, transferOwnershipCall, uups,
+    OZ4, contract, controlled_by, holder, initializeCall, only, power, safe, transferOwnershipCall,
+    uups,
     world::{World, look, params},
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, address};
 use alloy_sol_types::SolCall;
 
 alloy_sol_types::sol! {
@@ -107,4 +108,43 @@ async fn circles_liars_and_nobody_end_the_tree() {
     let found = controlled_by(&world, Address::with_last_byte(1)).await;
     assert_eq!(found.controllers[0].members[0].kind, "renounced");
     assert_eq!(power(&found).fewest_signers, None);
+}
+
+#[tokio::test]
+async fn a_second_key_that_stands_in_the_code_is_found() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let spare = address!("9965507D1a55bcC2695C58ba16FB37d819B0A4dc");
+    let council = safe(&world, 1, &a[1..4], 3).await;
+    let blue = world.deploy(&contract("Spare"), &[]).await;
+    let start = initializeCall { first: council };
+    let proxy = uups(&world, blue, start.abi_encode()).await;
+    let found = look(&world, proxy).await;
+    let key = found.controllers.iter().find(|c| c.address == spare);
+    let key = key.unwrap_or_else(|| panic!("{found:#?}"));
+    assert!(key.proven && key.role.as_deref() == Some("in its code"));
+    let takes = power(&found);
+    assert_eq!(
+        (takes.fewest_signers, takes.complete),
+        (Some(1), true),
+        "{takes:#?}"
+    );
+    assert_eq!(takes.paths.len(), 2, "{takes:#?}");
+
+    let (blue, admin) = (
+        world.deploy(&contract("Box"), &[]).await,
+        world
+            .deploy(&contract("SpareAdmin"), &params((council, spare)))
+            .await,
+    );
+    let proxy = world.transparent(OZ4, blue, admin).await;
+    let found = look(&world, proxy).await;
+    let root = &found.controllers[0];
+    assert_eq!(root.kind, "proxy-admin", "{root:#?}");
+    assert!(
+        only(root, "owner").proven && only(root, "in its code").proven,
+        "{root:#?}"
+    );
+    assert_eq!(only(root, "in its code").address, spare);
+    assert_eq!(power(&found).fewest_signers, Some(1), "{root:#?}");
 }

@@ -19,6 +19,9 @@ use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::SolCall;
 use cutover_types::{Call, inspection::Presses};
 
+/// Addresses in the code that are tried.
+const CODED: usize = 48;
+
 alloy_sol_types::sol! {
     interface IAccept {
         function acceptOwnership() external;
@@ -77,6 +80,19 @@ pub(super) async fn obeyed(
             member.only_if_proven = true;
             found.add(member);
         }
+    }
+    let mut coded: Vec<_> = asked.coded.into_iter().collect();
+    coded.retain(|who| found.members.iter().all(|member| member.address != *who));
+    if coded.len() > CODED {
+        let all = coded.len();
+        found.unknown.push(format!(
+            "only {CODED} of the {all} addresses in the code of {gate} were tried"
+        ));
+    }
+    for who in coded.into_iter().take(CODED) {
+        let mut member = Member::alone(who, "in its code", Through::Sends);
+        member.only_if_proven = true;
+        found.add(member);
     }
     for (heir, role) in answers.heirs() {
         let mut member = Member::alone(heir, role, Through::Sends);
