@@ -23,6 +23,7 @@ alloy_sol_types::sol! {
     function initialize(uint256 first) external;
     function migrate(uint256 next) external;
     function touch(uint256 next) external;
+    function give(address next) external;
     function upgradeTo(address next) external;
     function upgradeToAndCall(address next, bytes data) external;
 }
@@ -163,6 +164,9 @@ async fn versions_of_uups_that_go_both_ways_do_so_by_each_ones_own_call() {
         };
         assert_eq!(verb(&facts.back), back, "{facts:#?}");
         assert_eq!(says(&facts, "the way back is sent by"), name == "Handed");
+        let moves = "the upgrade moves the power to upgrade: gained by account";
+        assert_eq!(says(&facts, moves), name == "Handed", "{facts:#?}");
+        assert_eq!(facts.obeys.is_some(), name == "Handed", "{facts:#?}");
         carry_out(&world, proxy, &facts).await;
         // The same before anyone deployed it.
         let proxy = uups(&world, blue, boss).await;
@@ -308,4 +312,21 @@ async fn what_cannot_be_simulated_is_unknown() {
     let facts = rehearse(&world, elsewhere, &green("New5", Bytes::new())).await;
     assert_eq!(facts.verdict, RoundTrip::Unknown);
     assert!(says(&facts, "not a proxy"), "{facts:#?}");
+}
+
+#[tokio::test]
+async fn an_initializer_that_gives_the_proxy_away_is_named_at_the_verdict() {
+    let world = World::start().await;
+    let (boss, next) = (world.accounts[4], world.accounts[5]);
+    let proxy = uups(&world, "New5", boss).await;
+    let data = giveCall { next }.abi_encode();
+    let facts = rehearse(&world, proxy, &green("Given", data)).await;
+    let obeys = facts.obeys.as_ref().unwrap_or_else(|| panic!("{facts:#?}"));
+    let route = |path: &cutover_types::inspection::PowerPath| path.route.clone();
+    assert_eq!(obeys.lost.iter().map(route).collect::<Vec<_>>(), [[boss]]);
+    assert_eq!(obeys.gained.iter().map(route).collect::<Vec<_>>(), [[next]]);
+    assert!(
+        says(&facts, &format!("lost by account {boss}")),
+        "{facts:#?}"
+    );
 }

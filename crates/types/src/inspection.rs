@@ -3,7 +3,7 @@
 mod candidate;
 mod control;
 
-pub use candidate::{CandidateFacts, LeftSlot, RoundTrip, SentCall};
+pub use candidate::{CandidateFacts, LeftSlot, Obeys, RoundTrip, SentCall};
 pub use control::{Controller, Power, PowerPath, Presses};
 
 use crate::{

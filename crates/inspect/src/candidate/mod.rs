@@ -3,6 +3,7 @@
 
 mod cut;
 mod left;
+mod obeys;
 mod place;
 mod reasons;
 mod rehearsal;
@@ -67,6 +68,7 @@ pub(crate) async fn rehearse(
         verdict: RoundTrip::Unknown,
         why: Vec::new(),
         left: Vec::new(),
+        obeys: None,
         cut: None,
     };
     let Some(proxy) = &inspection.proxy else {
@@ -120,6 +122,7 @@ pub(crate) async fn rehearse(
     );
     let round = Rehearsal {
         candidate,
+        inspection,
         path: &path,
         before: diamond::routes(&proxy.facets),
         uups: uups.then_some(upgrade.path.slot),
@@ -135,6 +138,7 @@ pub(crate) async fn rehearse(
         },
     };
     round.play(session, &mut facts).await?;
+    facts.why.extend(facts.obeys.iter().flat_map(obeys::words));
     if facts.verdict == RoundTrip::No && !upgrade.proven && facts.back.is_empty() {
         facts.verdict = RoundTrip::Unknown;
         let why = upgrade.why.as_deref().unwrap_or("nobody was found who can");

@@ -1,7 +1,7 @@
 //! Upgrade, rollback and upgrade again, one after the other in one state.
 
 use super::{
-    Candidate, cut, left,
+    Candidate, cut, left, obeys,
     reasons::{self, Uups},
     senders,
     way::{Refusal, Tried, Way, attempt},
@@ -9,7 +9,7 @@ use super::{
 use crate::{error::InspectError, session::Session};
 use alloy_primitives::{B256, Bytes};
 use cutover_types::{
-    StateDiff, StepCall, UpgradePath, diamond,
+    Inspection, StateDiff, StepCall, UpgradePath, diamond,
     execution::merge_diff,
     inspection::{CandidateFacts, CodeAt, RoundTrip, SentCall},
 };
@@ -30,6 +30,8 @@ pub(super) struct Side {
 /// The candidate and what it replaces.
 pub(super) struct Rehearsal<'a> {
     pub(super) candidate: &'a Candidate,
+    /// What is known of the proxy today.
+    pub(super) inspection: &'a Inspection,
     pub(super) path: &'a UpgradePath,
     /// Who answers what now, if it is a diamond.
     pub(super) before: diamond::Routes,
@@ -61,6 +63,7 @@ impl Rehearsal<'_> {
             return Ok(());
         };
         session.suppose(&forward.changes, forward.seconds);
+        facts.obeys = obeys::moved(session, self.inspection, forward.seconds).await?;
 
         let ways = senders::back(session, self.path, &forward, &green.at).await?;
         let tried: Vec<_> = ways

@@ -1,5 +1,6 @@
 //! The way forward, back and forward again with one candidate, executed before anything is sent.
 
+use super::PowerPath;
 use crate::{Call, StepCall, diamond::Cut};
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,18 @@ pub struct LeftSlot {
     pub after: B256,
 }
 
+/// How the power to upgrade moves: whom the proxy obeys once it runs the candidate, against today.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obeys {
+    /// Paths that upgrade it today and do not then.
+    pub lost: Vec<PowerPath>,
+    /// Paths that upgrade it then and do not today.
+    pub gained: Vec<PowerPath>,
+    /// Why it may obey others besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+}
+
 /// What executing upgrade, rollback and upgrade in one state showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CandidateFacts {
@@ -83,6 +96,9 @@ pub struct CandidateFacts {
     /// What the way back leaves, the first of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftSlot>,
+    /// Who gains and who loses the power to upgrade, where the upgrade moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obeys: Option<Obeys>,
     /// What happens to a diamond's functions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
