@@ -180,6 +180,10 @@ fn judge_replay(replay: &ReplayReport, options: &Options<'_>, refusals: &mut Vec
     }
     if sum.transactions == sum.inconclusive {
         refusals.push(Refusal::NothingReplayed);
+    } else if sum.ran_green == 0 {
+        refusals.push(Refusal::GreenNeverRan {
+            transactions: sum.transactions,
+        });
     }
     if !replay.upgrade.status.is_success() {
         refusals.push(Refusal::UpgradeFailed {

@@ -111,6 +111,12 @@ pub enum Refusal {
     /// A replay of nothing is no evidence.
     #[error("the replay compared no transaction")]
     NothingReplayed,
+    /// Nothing that was compared says anything about green.
+    #[error("green's code ran in none of the {transactions} replayed transactions")]
+    GreenNeverRan {
+        /// Replayed.
+        transactions: u64,
+    },
     /// The totals of the replay contradict each other.
     #[error(
         "the replay's summary does not add up: it counts {transactions} transactions, its list of {listed} says something else"

@@ -13,7 +13,7 @@ use cutover_types::{
         UpgradeFacts,
     },
     recording::Reach,
-    replay::{EngineName, Mode, RollbackRun, Summary, TransactionReport, UpgradeRun},
+    replay::{EngineName, Mode, RollbackRun, Side, Summary, TransactionReport, UpgradeRun},
     upgrade::batch,
 };
 
@@ -35,7 +35,13 @@ fn listed(summary: &Summary) -> Vec<TransactionReport> {
         why: None,
         control_held: true,
         blue: None,
-        green: None,
+        green: Some(Side {
+            status: Status::Success,
+            gas: 0,
+            output: Bytes::new(),
+            reason: None,
+            ran: true,
+        }),
         differences: vec![],
     };
     [
@@ -169,6 +175,7 @@ impl World {
             summary: Summary {
                 transactions: 3,
                 control_held: 3,
+                ran_green: 3,
                 identical: 2,
                 gas_only: 1,
                 ..Summary::default()
@@ -371,6 +378,25 @@ fn totals_that_hide_a_transaction_are_refused() {
         world.propose().unwrap_err().refusals[..],
         [Refusal::SummaryBroken { .. }]
     ));
+}
+
+#[test]
+fn traffic_that_never_ran_green_is_refused() {
+    let mut world = World::new();
+    world.replay.transactions = listed(&world.replay.summary);
+    for side in world
+        .replay
+        .transactions
+        .iter_mut()
+        .filter_map(|t| t.green.as_mut())
+    {
+        side.ran = false;
+    }
+    world.replay.summary = Summary::of(&world.replay.transactions);
+    assert_eq!(
+        world.propose().unwrap_err().refusals[..],
+        [Refusal::GreenNeverRan { transactions: 3 }]
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::{
     compare::{Context, differences, reason},
     engine::{Engine as _, EngineError, Executed, Job, RevmEngine, Step, points_at},
     exact::{Exact, agrees},
+    reached::ran,
     setup::Setup,
     verdict::verdict,
     view::Layered,
@@ -105,9 +106,9 @@ pub(crate) async fn take(
             return taken;
         }
     };
-    let abi = place.setup.green.abi.as_ref();
     taken.report.selector = selector(blue, place.setup.proxy).or(taken.report.selector);
-    taken.report.blue = Some(side(blue, abi));
+    let sides = Sides::of(place, base);
+    taken.report.blue = Some(sides.blue(blue));
     taken.report.control_held = true;
     let green = green(place, base, &engines.revm, carry, upgrade, assumptions).await;
     taken.executed += 1;
@@ -140,7 +141,7 @@ pub(crate) async fn take(
         taken.upgrade = Some((step.clone(), outcome.clone()));
     }
     if let Some((address, slot)) = drifted.and_then(|drifted| drifted.stale().pop_first()) {
-        taken.report.green = Some(side(&executed.outcome, abi));
+        taken.report.green = Some(sides.green(&executed.outcome));
         taken.report.why = Some(format!(
             "slot {slot} of {address}, which green left different, changed outside the recording"
         ));
@@ -161,7 +162,7 @@ pub(crate) async fn take(
             }
             Err(no) => {
                 taken.report.control_held = !no.control;
-                taken.report.green = Some(side(&executed.outcome, abi));
+                taken.report.green = Some(sides.green(&executed.outcome));
                 taken.report.why = Some(no.why);
                 taken.ran = Some(both);
                 return taken;
@@ -201,11 +202,8 @@ fn conclude(
     let setup = place.setup;
     let blue_view = place.exact.view(base);
     let pointer = setup.pointer();
-    let live = blue_view
-        .storage(pointer.0, pointer.1)
-        .map_or(setup.blue.address, |value| {
-            points_at(value, setup.path.offset)
-        });
+    let sides = Sides::of(place, base);
+    let live = sides.live;
     let context = Context {
         proxy: setup.proxy,
         blue: live,
@@ -217,8 +215,10 @@ fn conclude(
         blue_layout: setup.green.blue_layout.as_ref(),
         views: [&*blue_view, green_view],
     };
-    report.blue = Some(side(blue, context.abi));
-    report.green = Some(side(green, context.abi));
+    let (blue_side, green_side) = (sides.blue(blue), sides.green(green));
+    let passed_by = blue_side.ran && !green_side.ran;
+    report.blue = Some(blue_side);
+    report.green = Some(green_side);
     report.differences = differences(blue, green, &context);
     (report.verdict, report.why) = verdict(
         blue.status,
@@ -227,6 +227,15 @@ fn conclude(
         report.selector,
         &setup.options.expected,
     );
+    if passed_by {
+        if !is_worse(report.verdict) {
+            report.verdict = TransactionVerdict::Inconclusive;
+        }
+        report.why = Some(format!(
+            "blue's code ran in it, green's did not: the proxy does not send this to {}",
+            setup.green.address
+        ));
+    }
     // People would look for the reason in green's code.
     if report.why.is_none() && !report.differences.is_empty() {
         report.why = elsewhere(place, blue, live);
@@ -486,12 +495,49 @@ fn disagreements(side: &str, revm: &Outcome, anvil: &Outcome) -> Vec<Difference>
     found
 }
 
-fn side(outcome: &Outcome, abi: Option<&alloy_json_abi::JsonAbi>) -> Side {
-    Side {
-        status: outcome.status,
-        gas: outcome.gas_used,
-        output: outcome.output.clone(),
-        reason: reason(outcome, abi),
+fn is_worse(verdict: TransactionVerdict) -> bool {
+    matches!(
+        verdict,
+        TransactionVerdict::Changed | TransactionVerdict::Regressed
+    )
+}
+
+/// Makes the two sides of a report.
+struct Sides<'a> {
+    setup: &'a Setup,
+    /// The implementation that the proxy had on blue's side.
+    live: Address,
+}
+
+impl<'a> Sides<'a> {
+    fn of(place: &Place<'a>, base: &Base) -> Self {
+        let setup = place.setup;
+        let (holder, slot) = setup.pointer();
+        let found = place.exact.view(base).storage(holder, slot);
+        let live = found.map_or(setup.blue.address, |value| {
+            points_at(value, setup.path.offset)
+        });
+        Self { setup, live }
+    }
+
+    fn blue(&self, outcome: &Outcome) -> Side {
+        let cut = self.setup.options.cut.as_ref();
+        let kept = cut.map_or(&[][..], |cut| &cut.kept);
+        self.side(outcome, self.live, kept)
+    }
+
+    fn green(&self, outcome: &Outcome) -> Side {
+        self.side(outcome, self.setup.green.address, &[])
+    }
+
+    fn side(&self, outcome: &Outcome, implementation: Address, kept: &[FixedBytes<4>]) -> Side {
+        Side {
+            status: outcome.status,
+            gas: outcome.gas_used,
+            output: outcome.output.clone(),
+            reason: reason(outcome, self.setup.green.abi.as_ref()),
+            ran: ran(outcome, self.setup.proxy, implementation, kept),
+        }
     }
 }
 

@@ -79,6 +79,8 @@ fn decision(proposal: &Proposal, check: &CheckReport, replay: &ReplayReport) -> 
         Some("it is a delegate call".to_owned())
     } else if sum.transactions == sum.inconclusive {
         Some("no traffic was compared".to_owned())
+    } else if sum.ran_green == 0 {
+        Some("no transaction ran green's code".to_owned())
     } else {
         None
     };
@@ -106,6 +108,11 @@ fn not_checked(check: &CheckReport, replay: &ReplayReport) -> Vec<Line> {
     if sum.inconclusive > 0 {
         let inconclusive = hex::plural(sum.inconclusive, "replayed transaction");
         items.push(format!("{inconclusive}: inconclusive").into());
+    }
+    let compared = sum.transactions.saturating_sub(sum.inconclusive);
+    if sum.ran_green < compared {
+        let others = hex::plural(compared - sum.ran_green, "replayed transaction");
+        items.push(format!("{others}: green's code did not run").into());
     }
     items.extend(replay.assumptions.iter().map(|assumption| {
         let mut line = Line::from("taken for granted: ");

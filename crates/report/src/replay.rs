@@ -83,10 +83,25 @@ pub(crate) fn verdict(sum: &Summary) -> Block {
             " — could not tell for {} of {transactions}",
             hex::count(sum.inconclusive)
         ));
+        let line = match sum.ran_green {
+            0 => line.text("; green's code ran in none that was compared"),
+            _ => line,
+        };
+        (Tone::Warn, line)
+    } else if sum.ran_green == 0 {
+        let line = Line::of(Tone::Warn, "replay inconclusive")
+            .text(format!(" — green's code ran in none of {transactions}"));
         (Tone::Warn, line)
     } else {
         let line =
             Line::of(Tone::Good, "green does what blue does").text(format!(" — {transactions}"));
+        let line = match sum.ran_green == sum.transactions {
+            true => line,
+            false => line.text(format!(
+                ", of which {} ran green's code",
+                hex::count(sum.ran_green)
+            )),
+        };
         (Tone::Good, line)
     };
     Block::Verdict(tone, line)
@@ -138,6 +153,7 @@ pub(crate) fn summary(sum: &Summary) -> Block {
         "control held".into(),
         hex::count(sum.control_held).into(),
     ]);
+    rows.push(vec!["ran green".into(), hex::count(sum.ran_green).into()]);
     rows.push(vec!["gas".into(), gas(sum.gas).into()]);
     Block::Table {
         columns: vec!["verdict".into(), "#".into()],

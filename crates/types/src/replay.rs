@@ -103,6 +103,9 @@ pub struct Side {
     /// Decoded revert reason, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether the proxy ran this side's implementation.
+    #[serde(default)]
+    pub ran: bool,
 }
 
 /// One replayed transaction.
@@ -136,6 +139,14 @@ pub struct TransactionReport {
     pub differences: Vec<Difference>,
 }
 
+impl TransactionReport {
+    /// Whether it says something about green.
+    fn compares_green(&self) -> bool {
+        let ran = self.green.as_ref().is_some_and(|green| green.ran);
+        ran && self.verdict != TransactionVerdict::Inconclusive
+    }
+}
+
 /// Gas on both sides, over the transactions whose control held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GasTotals {
@@ -166,6 +177,9 @@ impl GasTotals {
 pub struct Summary {
     pub transactions: u64,
     pub control_held: u64,
+    /// Compared transactions in which the proxy ran green: no other says anything about it.
+    #[serde(default)]
+    pub ran_green: u64,
     pub identical: u64,
     pub gas_only: u64,
     pub expected: u64,
@@ -183,6 +197,7 @@ impl Summary {
         for transaction in transactions {
             summary.transactions += 1;
             summary.control_held += u64::from(transaction.control_held);
+            summary.ran_green += u64::from(transaction.compares_green());
             *match transaction.verdict {
                 TransactionVerdict::Identical => &mut summary.identical,
                 TransactionVerdict::GasOnly => &mut summary.gas_only,

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 /// Green is installed by the very call that will be sent. A transaction counts only if blue
 /// reproduces its real receipt; otherwise it is inconclusive, with the reason. The way back is
 /// executed on the state green leaves. Exits 0 when nothing differs but gas, 11 when something does,
-/// 14 when it cannot tell. Needs no node; with one, state that only green reads is fetched.
+/// 14 when it cannot tell, as when no transaction ran green's code. Needs no node; with one, state that only green reads is fetched.
 #[derive(Debug, Args)]
 #[command(after_long_help = code::HELP)]
 pub(crate) struct Replay {
@@ -190,7 +190,7 @@ impl Replay {
         let summary = &report.summary;
         if summary.changed + summary.regressed > 0 {
             Exit::ReplayDiverged
-        } else if summary.inconclusive > self.allow_inconclusive || summary.transactions == 0 {
+        } else if summary.inconclusive > self.allow_inconclusive || summary.ran_green == 0 {
             Exit::Inconclusive
         } else {
             Exit::Ok

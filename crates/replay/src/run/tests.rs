@@ -237,6 +237,48 @@ async fn isolated_starts_anew_and_sequential_carries_on() {
 }
 
 #[tokio::test]
+async fn traffic_that_never_reaches_green_is_no_evidence() {
+    // Four bytes of calldata go to the address in slot 0xfe, the rest to the implementation.
+    let proxy = hex!("365f5f375f5f365f6004361460ff03545af43d5f5f3e601c573d5ffd5b3d5ff3");
+    let other = Address::repeat_byte(0xcc);
+    let cases = [
+        (small::BLUE, TransactionVerdict::Changed),
+        (other, TransactionVerdict::Identical),
+    ];
+    for (answers, verdict) in cases {
+        let tape = small::tape(&[2], |_, state| {
+            for (address, code) in [
+                (small::PROXY, Bytes::from(proxy)),
+                (other, small::counter(1)),
+            ] {
+                let code_hash = alloy_primitives::keccak256(&code);
+                state.codes.insert(code_hash, code);
+                state.accounts.entry(address).or_default().code_hash = code_hash;
+            }
+            let slots = state.storage.get_mut(&small::PROXY).unwrap();
+            let slot = alloy_primitives::B256::with_last_byte(0xfe);
+            slots.insert(slot, answers.into_word().into());
+        });
+        let report = go(&tape, &green(small::counter(2)), &Options::default()).await;
+        assert!(report.upgrade.status.is_success());
+        assert_eq!(report.summary.ran_green, 0, "{answers}");
+        for transaction in &report.transactions {
+            assert_eq!(transaction.verdict, verdict, "{transaction:?}");
+            let why = transaction.why.as_deref().unwrap_or_default();
+            let said = why.starts_with("blue's code ran in it, green's did not");
+            assert_eq!(said, verdict == TransactionVerdict::Changed, "{why}");
+        }
+    }
+    let report = go(
+        &small::tape(&[2], quiet),
+        &green(small::counter(1)),
+        &Options::default(),
+    )
+    .await;
+    assert_eq!(report.summary.ran_green, 2);
+}
+
+#[tokio::test]
 async fn a_carried_slot_that_others_change_is_inconclusive() {
     let tape = small::tape(&[1, 1], |number, state| {
         if number == 101 {

@@ -234,6 +234,7 @@ pub(super) fn replay() -> ReplayReport {
         summary: Summary {
             transactions: 1_204,
             control_held: 1_203,
+            ran_green: 1_203,
             identical: 1_200,
             gas_only: 2,
             regressed: 1,
