@@ -20,6 +20,8 @@ mod erc1967;
 mod facade;
 #[path = "inspect_kinds/history.rs"]
 mod history;
+#[path = "inspect_kinds/liars.rs"]
+mod liars;
 #[path = "inspect_kinds/openzeppelin.rs"]
 mod openzeppelin;
 #[path = "inspect_kinds/plain.rs"]

@@ -91,6 +91,44 @@ pub(crate) fn addresses(code: &[u8]) -> BTreeSet<Address> {
         .collect()
 }
 
+/// Whether the code delegates in one place and looks at nothing by which it could choose another target: no
+/// state, no block, no caller, no content of the call, no other contract. What stands after an end is no code
+/// until the next `JUMPDEST`.
+pub(crate) fn only_delegates(code: &[u8]) -> bool {
+    const JUMPDEST: u8 = 0x5b;
+    let (mut at, mut runs, mut delegations) = (0, true, 0);
+    while let Some(&instruction) = code.get(at) {
+        at += match instruction {
+            PUSH1..=PUSH32 => usize::from(instruction - PUSH1) + 2,
+            _ => 1,
+        };
+        runs |= instruction == JUMPDEST;
+        if !runs {
+            continue;
+        }
+        match instruction {
+            DELEGATECALL => delegations += 1,
+            // STOP, JUMP, RETURN, REVERT, INVALID
+            0x00 | 0x56 | 0xf3 | 0xfd | 0xfe => runs = false,
+            // Arithmetic; the sizes and copies of calldata and returned data; POP, MSTORE, MSTORE8; JUMPI; MSIZE, GAS,
+            // JUMPDEST; MCOPY; PUSH0 to SWAP16.
+            0x01..=0x1d
+            | 0x36
+            | 0x37
+            | 0x3d
+            | 0x3e
+            | 0x50
+            | 0x52
+            | 0x53
+            | 0x57
+            | 0x59..=0x5b
+            | 0x5e..=0x9f => {}
+            _ => return false,
+        }
+    }
+    delegations == 1
+}
+
 /// The delegate of an EIP-7702 account.
 pub(crate) fn delegation(code: &[u8]) -> Option<Address> {
     match code {
@@ -131,6 +169,24 @@ mod tests {
         assert!(!has_selector(&hex!("3659cfe6"), selector));
         // Inside the data of another PUSH it is no constant of its own.
         assert!(!has_selector(&hex!("65633659cfe6ff"), selector));
+    }
+
+    #[test]
+    fn code_that_looks_at_something_may_go_elsewhere() {
+        // calldatacopy(0, 0, calldatasize()); delegatecall(gas(), 0xab.., 0, calldatasize(), 0, 0); stop
+        let plain = hex!("365f5f375f5f365f73abababababababababababababababababababab5af400");
+        assert!(only_delegates(&plain));
+        // Metadata after an end is no code, but for what a jump may reach.
+        assert!(only_delegates(&[&plain[..], &hex!("fe54f1")].concat()));
+        assert!(!only_delegates(&[&plain[..], &hex!("fe5b54")].concat()));
+        // sload, calldataload, timestamp, callvalue, mload, staticcall, a second delegatecall
+        for byte in [0x54, 0x35, 0x42, 0x34, 0x51, 0xfa, DELEGATECALL] {
+            assert!(
+                !only_delegates(&[&[byte], &plain[..]].concat()),
+                "{byte:#x}"
+            );
+        }
+        assert!(!only_delegates(&hex!("00")));
     }
 
     #[test]

@@ -98,11 +98,17 @@ async fn prove_by(
     let mut scripts = vec![Round::of(path, &[&same]).script];
     let mut ends = (0, 0);
     if let Some(copy) = copy {
+        let planted = BTreeMap::from([(other, Bytes::from(copy))]);
         let mut round = Round::of(path, &[&change, &back]);
-        round.script.planted = BTreeMap::from([(other, copy.into())]);
+        round.script.planted.clone_from(&planted);
         ends = (round.ends[0], round.ends[1]);
         scripts.push(round.script);
+        scripts.push(Script {
+            planted,
+            ..followed_by_questions(path.proxy, &[&change, &back])
+        });
     }
+    let back_calls = back.len();
     let before = session.slot(path.holder, path.slot).await?;
     let played = session.play_all(&scripts).await?;
     let Some(unchanged) = played.first() else {
@@ -110,10 +116,18 @@ async fn prove_by(
     };
     let stays = stayed(unchanged, path, current, before);
     let (moves, returns) = match played.get(1) {
-        Some(round) => (
-            moved(round, 0..=ends.0, path, other),
-            moved(round, ends.0 + 1..=ends.1, path, current),
-        ),
+        Some(round) => {
+            let asked = |upgrades, wanted| match played.get(2) {
+                Some(round) => follows(round, path, current, upgrades, wanted),
+                None => Ok(()),
+            };
+            let there = moved(round, 0..=ends.0, path, other);
+            let back = moved(round, ends.0 + 1..=ends.1, path, current);
+            (
+                there.and_then(|()| asked(change.len() + 1, other)),
+                back.and_then(|()| asked(change.len() + back_calls + 2, current)),
+            )
+        }
         None => {
             let why = format!("the code of {current} is not known");
             (Err(why.clone()), Err(why))
@@ -129,14 +143,17 @@ async fn prove_by(
             path.from
         )
     });
-    let why = match (&stays, &moves) {
-        (Ok(()), _) | (_, Ok(())) => None,
-        (Err(why), _) => Some(why.clone()),
-    };
     let executed = |script: usize| {
         played
             .get(script)
             .is_some_and(|p| missing(p, path).is_empty() && p.refused.is_none())
+    };
+    let why = match (&stays, &moves) {
+        (_, Ok(())) => None,
+        // It may say so whatever it does: another implementation is what counts, where it can be tried.
+        (Ok(()), Err(why)) if executed(1) => Some(why.clone()),
+        (Ok(()), Err(_)) => None,
+        (Err(why), _) => Some(why.clone()),
     };
     let (back, why_back) = match (&moves, returns) {
         (Ok(()), Ok(())) => (Possible::Yes, None),
@@ -185,6 +202,46 @@ impl Round {
         }
         round
     }
+}
+
+/// Upgrades one after the other, and before the first and after each the question whom the proxy forwards to.
+pub(crate) fn followed_by_questions(proxy: Address, upgrades: &[&[StepCall]]) -> Script {
+    let mut script = Script::default();
+    let ask = |script: &mut Script| {
+        let question = request(stranger(), proxy, unknown_call(proxy));
+        script.steps.push(question);
+        script.waits.push(0);
+    };
+    ask(&mut script);
+    for steps in upgrades {
+        for step in *steps {
+            let call = request(step.from, step.call.to, step.call.data.clone());
+            script.steps.push(call);
+            script.waits.push(step.wait_seconds);
+        }
+        ask(&mut script);
+    }
+    script
+}
+
+/// Whether the proxy forwards to what was installed, where it forwarded to `current` before: the slot may be
+/// for show. `asked` is the question's step.
+fn follows(
+    played: &Played,
+    path: &UpgradePath,
+    current: Address,
+    asked: usize,
+    wanted: Address,
+) -> Result<(), String> {
+    let whom = |index: usize| forwards_to(played.outcomes.get(index)?, path.proxy);
+    if !missing(played, path).is_empty() || whom(0) != Some(current) || whom(asked) == Some(wanted)
+    {
+        return Ok(());
+    }
+    Err(match whom(asked) {
+        Some(other) => format!("the slot moves, but the proxy then forwards to {other}"),
+        None => "the slot moves, but the proxy then forwards to nobody".into(),
+    })
 }
 
 impl Proof {

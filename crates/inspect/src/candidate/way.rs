@@ -2,7 +2,7 @@
 
 use crate::{
     error::{InspectError, key},
-    prove::{Round, forwards_to, holds, written},
+    prove::{Round, followed_by_questions, forwards_to, holds, written},
     session::Session,
 };
 use alloy_primitives::{Address, Bytes};
@@ -98,6 +98,9 @@ pub(crate) async fn attempt(
             })
         });
     }
+    if let Some(not) = runs_another(session, path, &calls, to.address).await? {
+        return Ok(not);
+    }
     let waits = calls.iter().map(|call| call.wait_seconds);
     Ok(Tried::Done(Box::new(Way {
         seconds: waits.fold(0, u64::saturating_add),
@@ -105,6 +108,37 @@ pub(crate) async fn attempt(
         calls,
         changes,
     })))
+}
+
+/// Whether the proxy runs something else than its slot says, where it ran what the slot said before.
+async fn runs_another(
+    session: &mut Session,
+    path: &UpgradePath,
+    calls: &[StepCall],
+    wanted: Address,
+) -> Result<Option<Tried>, InspectError> {
+    let script = followed_by_questions(path.proxy, &[calls]);
+    let played = session.play(&script).await?;
+    let whom = |index: usize| forwards_to(played.outcomes.get(index)?, path.proxy);
+    let after = whom(calls.len() + 1);
+    let slot = session.slot(path.holder, path.slot).await?;
+    let steered = whom(0).is_some_and(|now| slot.is_none_or(|value| holds(value, now)));
+    if !steered || after == Some(wanted) {
+        return Ok(None);
+    }
+    let payer = Missing::Account { address: path.from };
+    if let Some(missing) = played.guesses().find(|missing| *missing != payer) {
+        let why = format!(
+            "the node does not give {}: whom the proxy then forwards to is not known",
+            key(&missing)
+        );
+        return Ok(Some(Tried::Unclear(why)));
+    }
+    let why = match after {
+        Some(other) => format!("the slot moves, but the proxy then forwards to {other}"),
+        None => "the slot moves, but the proxy then forwards to nobody".into(),
+    };
+    Ok(Some(Tried::Refused(Refusal { why, outcome: None })))
 }
 
 fn refused(from: Address, outcome: &Outcome) -> Tried {

@@ -16,8 +16,13 @@ impl Kind for LibraryConstant {
         subject: &Subject,
     ) -> Result<Option<Recognized>, InspectError> {
         let forward = &subject.forward;
-        // Code that reads state first may only fall back on the constant.
-        let decided = forward.fixed && code::has_address(&subject.code, forward.target);
+        // Code that looks at anything may only fall back on the constant, or go elsewhere for another call.
+        let decided = forward.fixed
+            && code::has_address(&subject.code, forward.target)
+            && code::only_delegates(&subject.code)
+            && code::addresses(&subject.code)
+                .iter()
+                .all(|address| *address == forward.target);
         if forward.location != Location::Code || !decided {
             return Ok(None);
         }

@@ -43,7 +43,11 @@ pub(super) async fn unknown(
                 hex::encode_prefixed(selector)
             ));
         }
-        Location::Code => found.notes.push("how it is upgraded is not known".into()),
+        Location::Code => found.notes.push(
+            "how it is upgraded is not known: the call that was tried went to a target in its code, others may \
+             go elsewhere"
+                .into(),
+        ),
     }
     // What would have told another kind.
     for slot in [ADMIN_SLOT, ZOS_ADMIN_SLOT] {
