@@ -198,8 +198,13 @@ pub(crate) async fn report(
         code_hash,
     };
     let (upgrade, rollback) = answers(&recognized, &proofs, &runs);
+    inspection.power = takes(
+        &inspection.controllers,
+        &recognized,
+        &rollback,
+        upgrade.as_ref(),
+    );
     inspection.upgrade = upgrade;
-    inspection.power = takes(&inspection.controllers, &recognized, &rollback);
     inspection.rollback = Some(rollback);
     inspection.notes.extend(notes(&subject, code_hash));
     inspection.notes.extend(recognized.shut);
@@ -499,6 +504,7 @@ fn takes(
     controllers: &[Controller],
     recognized: &Recognized,
     rollback: &RollbackFacts,
+    upgrade: Option<&UpgradeFacts>,
 ) -> Option<Power> {
     if recognized.shut.is_some() {
         return None;
@@ -507,6 +513,11 @@ fn takes(
     if controllers.is_empty() {
         power.complete = false;
         power.unknown.extend(rollback.why.clone());
+    }
+    if upgrade.is_some_and(|upgrade| !upgrade.proven) {
+        power.complete = false;
+        let why = "the upgrade was not seen to work: this is what contracts say of themselves";
+        power.unknown.push(why.into());
     }
     Some(power)
 }

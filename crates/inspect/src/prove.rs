@@ -4,7 +4,7 @@
 use crate::{
     code,
     error::{InspectError, key},
-    session::{Played, Script, Session, request, stranger},
+    session::{Played, Script, Session, request, stranger, unforeseen},
     trace::{forwarding, unknown_call},
 };
 use alloy_primitives::{Address, Bytes, U256, keccak256};
@@ -258,9 +258,7 @@ impl Proof {
 
 /// An address nobody has, where a copy of the implementation is put.
 pub(crate) fn elsewhere(current: Address) -> Address {
-    Address::from_word(keccak256(
-        [b"cutover: elsewhere".as_slice(), current.as_slice()].concat(),
-    ))
+    Address::from_word(unforeseen("elsewhere", current))
 }
 
 /// What the execution needed and the node refuses. A sender that only pays is taken to have the funds.

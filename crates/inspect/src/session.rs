@@ -16,7 +16,9 @@ use cutover_types::{
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::{BuildHasher, RandomState},
     rc::Rc,
+    sync::LazyLock,
 };
 
 /// How often state is fetched for one question: each round is at least one more key.
@@ -24,9 +26,20 @@ const ROUNDS: usize = 256;
 /// Enough for any getter and any upgrade, little enough that a loop ends soon.
 const GAS: u64 = 10_000_000;
 
+/// A word that nobody could know before this process began. Were whom Cutover asks as, what it asks and what it
+/// installs the same each time, a contract could answer it something else than everybody.
+pub(crate) fn unforeseen(what: &str, of: Address) -> B256 {
+    static SALT: LazyLock<[u64; 2]> = LazyLock::new(|| {
+        let random = RandomState::new();
+        [0_u8, 1].map(|part| random.hash_one(part))
+    });
+    let [one, two] = SALT.map(u64::to_be_bytes);
+    keccak256([what.as_bytes(), of.as_slice(), &one, &two].concat())
+}
+
 /// A sender nobody knows: no contract treats it differently from any other stranger.
 pub(crate) fn stranger() -> Address {
-    Address::from_word(keccak256("cutover: a stranger"))
+    Address::from_word(unforeseen("stranger", Address::ZERO))
 }
 
 /// Executions one after the other, each on the state the one before left.

@@ -3,7 +3,7 @@
 use crate::{
     code,
     error::InspectError,
-    session::{Played, Script, Session, request, stranger},
+    session::{Played, Script, Session, request, stranger, unforeseen},
     watch::Read,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -41,7 +41,7 @@ const LAYERS: u32 = 4;
 
 /// Calldata that no function of any contract claims: a selector nobody chose and one word.
 pub(crate) fn unknown_call(proxy: Address) -> Bytes {
-    let word = keccak256([b"cutover: unknown call".as_slice(), proxy.as_slice()].concat());
+    let word = unforeseen("unknown call", proxy);
     let mut data = word[..4].to_vec();
     data.extend(keccak256(word));
     data.into()

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 fn ours(name: &str) -> Bytes {
     static OUTPUT: OnceLock<BTreeMap<String, Bytes>> = OnceLock::new();
     let files = [
+        ("Owner.sol", include_str!("Owner.sol")),
         ("Plain.sol", include_str!("Plain.sol")),
         ("Liars.sol", include_str!("Liars.sol")),
     ];
@@ -23,6 +24,7 @@ fn disbelieved(found: &Inspection, why: &str) {
     let said = upgrade.why.as_ref().unwrap();
     assert!(said.contains(why), "{said}");
     assert_ne!(found.rollback.as_ref().unwrap().possible, Possible::Yes);
+    assert!(!found.power.as_ref().unwrap().complete, "{found:#?}");
 }
 
 #[tokio::test]
