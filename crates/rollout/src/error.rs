@@ -111,6 +111,23 @@ pub enum RolloutError {
         /// What it holds.
         found: Address,
     },
+    /// It is final and did what it should, and the proxy moved since.
+    #[error("transaction {hash} is final, but the proxy {}: {holder} holds {found}, not {expected}", match undone {
+        true => "was moved back since",
+        false => "was moved elsewhere since",
+    })]
+    MovedSince {
+        /// Transaction hash.
+        hash: B256,
+        /// Whose slot.
+        holder: Address,
+        /// What it held after the transaction.
+        expected: Address,
+        /// What it holds.
+        found: Address,
+        /// Whether that is what it held before.
+        undone: bool,
+    },
     /// The nonce was used by another transaction.
     #[error(
         "transaction {hash} can never be included: nonce {nonce} of {from} was used by another transaction"

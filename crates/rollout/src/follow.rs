@@ -391,6 +391,15 @@ async fn settle(
     })?;
     run.at(Step::FinalizedWritten)?;
     let mut notes = Vec::new();
+    if now != then && going.more == 0 {
+        return Err(RolloutError::MovedSince {
+            hash: attempt.hash,
+            holder,
+            expected: then,
+            found: now,
+            undone: now == going.leave.address,
+        });
+    }
     if now != then {
         notes.push(format!("the slot moved again since: it holds {now}"));
     }

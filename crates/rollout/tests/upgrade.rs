@@ -256,6 +256,33 @@ async fn rollback_may_start_before_the_upgrade_is_final() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_was_rolled_back_before_it_was_final_is_not_done() {
+    let Some(mut ground) = Ground::new(&[]).await else {
+        return;
+    };
+    ground.asked.options.patience = Some(Duration::from_millis(200));
+    let run = ground.asked.upgrade(&ground.anvil.node, &ground.path);
+    assert!(matches!(run.await, Err(RolloutError::StillPending { .. })));
+    let run = ground.asked.rollback(&ground.anvil.node, &ground.path);
+    assert!(matches!(run.await, Err(RolloutError::StillPending { .. })));
+    ground.asked.options.patience = None;
+    let error = ground.upgrade().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RolloutError::MovedSince {
+                found: BLUE,
+                undone: true,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let back = ground.rollback().await.unwrap();
+    assert_eq!((back.implementation, back.is_final), (BLUE, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rollback_waits_for_an_upgrade_that_is_in_no_block() {
     let Some(mut ground) = Ground::new(&["--no-mining"]).await else {
         return;

@@ -198,6 +198,11 @@ pub(super) fn finish(
                     message,
                     "run `cutover status`, then `cutover rollback`",
                 ),
+                RolloutError::MovedSince { .. } => stop(
+                    Exit::RollbackAdvised,
+                    message,
+                    "`cutover status` shows who moved it and what to do; running this again would send it anew",
+                ),
                 error if error.is_inconclusive() => stop(
                     Exit::Inconclusive,
                     message,
