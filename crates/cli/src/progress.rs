@@ -61,6 +61,13 @@ impl Progress for Bar {
         });
     }
 
+    fn note(&self, message: &str) {
+        self.with(|slot| match slot {
+            Some(bar) => bar.suspend(|| self.output.note(message)),
+            None => self.output.note(message),
+        });
+    }
+
     fn finish(&self) {
         self.with(|slot| {
             if let Some(bar) = slot.take() {

@@ -2,6 +2,7 @@
 
 mod chain;
 mod error;
+mod fees;
 
 pub use error::PreflightError;
 

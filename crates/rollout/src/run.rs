@@ -9,7 +9,7 @@ use crate::{
     reads::{self, At},
     send::{self, Answer},
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256, utils::format_ether};
 use cutover_chain::Node;
 use cutover_types::{
     Call, Proposal,
@@ -375,6 +375,12 @@ async fn send_new(
     }
     run.at(Step::PointerWritten)?;
     let call = run.options.through.as_ref().unwrap_or(&going.call);
+    let most = U256::from(ready.gas).saturating_mul(U256::from(ready.max_fee));
+    run.progress.note(&format!(
+        "gas for transaction {} of {signer} costs at most {} ETH",
+        ready.nonce,
+        format_ether(most)
+    ));
     let signed = send::sign(run.signer, going.chain_id, call, &ready).await?;
     run.at(Step::Signed)?;
     run.journal.append(Event::Signed {

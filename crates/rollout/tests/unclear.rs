@@ -233,6 +233,38 @@ async fn a_resumed_transaction_that_moved_the_proxy_is_not_refused_as_never_sent
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_only_a_mistaken_node_names_is_paid_when_the_user_says_so() {
+    let dear_tip: Answer = |method, _, honest| match method {
+        "eth_maxPriorityFeePerGas" => Ok(json!("0x2386f26fc10000")),
+        _ => Ok(honest),
+    };
+    let dear_base: Answer = |method, _, mut honest| match method {
+        "eth_getBlockByNumber" if honest.is_object() => {
+            honest["baseFeePerGas"] = json!("0x38d7ea4c68000");
+            Ok(honest)
+        }
+        _ => Ok(honest),
+    };
+    let Some(mut ground) = Ground::new(1).await else {
+        return;
+    };
+    for (answer, expected) in [
+        (dear_tip, "the tip is 10000000000000000 wei per gas"),
+        (dear_base, "the fee is 20000"),
+    ] {
+        let node = facade(&ground.anvil, answer).await;
+        let error = ground.upgrade_at(&node).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(matches!(error, RolloutError::Refused(_)) && !error.is_inconclusive());
+        assert_eq!(ground.anvil.nonce(owner().address()).await, 0);
+    }
+    ground.asked.options.max_fee = Some(3_000_000_000);
+    let node = facade(&ground.anvil, dear_tip).await;
+    ground.upgrade_at(&node).await.unwrap();
+    ground.is_done_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_given_up_by_mistake_is_taken_up_again() {
     let Some(ground) = Ground::new(2).await else {
         return;

@@ -8,6 +8,8 @@ pub trait Progress: Send + Sync {
     fn advance(&self, steps: u64);
     /// Something the user should know now.
     fn warn(&self, message: &str);
+    /// Something to read that asks for nothing.
+    fn note(&self, _message: &str) {}
     /// The phase ended.
     fn finish(&self);
 }

@@ -1,6 +1,6 @@
 //! What the chain must say before anything is sent.
 
-use super::{Move, PreflightError, Ready};
+use super::{Move, PreflightError, Ready, fees};
 use crate::{
     reads::{self, At},
     run::Options,
@@ -248,6 +248,9 @@ async fn judge_cost(
         .saturating_add(ready.priority_fee);
     ready.max_fee = options.max_fee.unwrap_or(usual).min(usual);
     ready.priority_fee = ready.priority_fee.min(ready.max_fee);
+    if options.max_fee.is_none() {
+        fees::judge(base_fee, ready, refusals);
+    }
     if ready.max_fee < base_fee {
         refusals.push(PreflightError::TooExpensive {
             base_fee,

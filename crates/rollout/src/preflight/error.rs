@@ -129,6 +129,18 @@ pub enum PreflightError {
         /// Allowed.
         allowed: u128,
     },
+    /// The node names a price that is not usual, and the user did not allow it.
+    #[error(
+        "by the node the {what} is {asked} wei per gas, more than {usual} wei: `--max-fee` sets what you would pay"
+    )]
+    TooDear {
+        /// The tip or the whole fee.
+        what: &'static str,
+        /// What the node names.
+        asked: u128,
+        /// What is accepted unasked.
+        usual: u128,
+    },
     /// The chain has no EIP-1559 fees.
     #[error("the chain has no base fee: only chains with EIP-1559 fees are supported")]
     NoBaseFee,
