@@ -155,6 +155,36 @@ async fn moved_world_is_refused_and_a_killed_upgrade_goes_on() {
         std::fs::write(&path, before).unwrap();
     }
 
+    // A proposal that somebody edited: nothing is signed that was not executed.
+    for (name, edit, told) in EDITS {
+        let path = world.file("proposal.json");
+        let before = std::fs::read(&path).unwrap();
+        let mut proposal: Value = serde_json::from_slice(&before).unwrap();
+        edit(&mut proposal);
+        std::fs::write(&path, serde_json::to_vec(&proposal).unwrap()).unwrap();
+        world.run(&upgrade).await.refused(12, &[told]);
+        assert!(events(&world.file("journal.jsonl")).is_empty(), "{name}");
+        if *name == "back.data" {
+            let rebuild = [&["rollback", "--rebuild"], &SIGNED[..]].concat();
+            world.run(&rebuild).await.refused(12, &[told]);
+            assert!(events(&world.file("journal.jsonl")).is_empty());
+        }
+        std::fs::write(&path, before).unwrap();
+    }
+    assert_eq!(world.nonce().await, nonce);
+
+    // A pipe in a file's place is not waited for.
+    let path = world.file("check.json");
+    let kept = world.file("check.kept");
+    std::fs::rename(&path, &kept).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let began = Instant::now();
+    let ran = world.run(&upgrade).await;
+    ran.refused(12, &["proposal.json is stale", "check.json"]);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    std::fs::rename(&kept, &path).unwrap();
+
     // Somebody else was faster.
     let snapshot = world.anvil.snapshot().await.unwrap();
     let theirs = world.upgrade_behind_our_back().await;
@@ -196,6 +226,76 @@ async fn moved_world_is_refused_and_a_killed_upgrade_goes_on() {
     let signed = events.iter().filter(|event| event["event"] == "signed");
     assert_eq!(signed.count(), 1);
 }
+
+/// One field of a proposal edited, and what `upgrade` says of it.
+type Edit = (&'static str, fn(&mut Value), &'static str);
+
+const EDITS: &[Edit] = &[
+    (
+        "forward.data",
+        // The ProxyAdmin would belong to somebody else.
+        |p| p["forward"]["data"] = format!("0xf2fde38b{}", "14".repeat(32)).into(),
+        "the proposal's forward.data is 0xf2fde38b",
+    ),
+    (
+        "forward.to",
+        |p| p["forward"]["to"] = p["green"]["address"].clone(),
+        "the proposal's forward.to is",
+    ),
+    (
+        "back.data",
+        |p| p["back"]["data"] = p["forward"]["data"].clone(),
+        "the proposal's back.data is",
+    ),
+    (
+        "forward_again.data",
+        |p| p["forward_again"]["data"] = p["back"]["data"].clone(),
+        "the proposal's forward_again.data is",
+    ),
+    (
+        "forward_then",
+        |p| {
+            let step = serde_json::json!({"from": p["authority"]["address"], "call": p["forward"]});
+            p["forward_then"] = serde_json::json!([step]);
+        },
+        "the proposal's forward_then is 1 calls, replay.json has 0 calls",
+    ),
+    (
+        "holder",
+        |p| p["holder"] = p["green"]["address"].clone(),
+        "the proposal's holder is",
+    ),
+    (
+        "preconditions",
+        |p| p["preconditions"] = serde_json::json!([]),
+        "preconditions do not list the implementation",
+    ),
+    (
+        "expires",
+        |p| p["expires"] = (1_u64 << 60).into(),
+        "expires is block 1152921504606846976",
+    ),
+    (
+        "inputs",
+        |p| p["inputs"] = serde_json::json!({}),
+        "its inputs do not name inspect",
+    ),
+    (
+        "inputs",
+        |p| drop(p["inputs"].as_object_mut().unwrap().remove("deploy")),
+        "its inputs do not name deploy",
+    ),
+    (
+        "inputs",
+        |p| p["inputs"]["check"]["file"] = "replay.json".into(),
+        "proposal.json is stale",
+    ),
+    (
+        "inputs",
+        |p| drop(p["inputs"].as_object_mut().unwrap().remove("recording")),
+        "its inputs do not name recording",
+    ),
+];
 
 /// The whole lines of a journal.
 fn events(journal: &Path) -> Vec<Value> {

@@ -193,7 +193,12 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let size = fs::metadata(path)?.len();
+    let found = fs::metadata(path)?;
+    // Opening a pipe waits for whoever writes to it.
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let size = found.len();
     if size > MAX_FILE {
         return Err(io::Error::other(format!(
             "{size} bytes, more than the {MAX_FILE} a run file may have"

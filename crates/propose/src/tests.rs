@@ -167,6 +167,7 @@ impl World {
                 to: ADMIN,
                 data: data(GREEN),
                 then: Vec::new(),
+                initializer: alloy_primitives::Bytes::new(),
                 status: Status::Success,
                 gas: 40_000,
                 why: None,

@@ -148,6 +148,18 @@ pub enum RolloutError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Somebody moved the proxy already, in a block that may still go, and patience ran out.
+    #[error(
+        "proxy {proxy} runs {implementation} already, but that is not final after {seconds} s: nothing was sent"
+    )]
+    NotFinal {
+        /// The proxy.
+        proxy: Address,
+        /// What it runs.
+        implementation: Address,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// The next call has to wait, and patience ran out; the journal has everything to go on.
     #[error(
         "the proxy takes the next call of this {way} in {seconds} s: run again then", way = match direction {
@@ -186,6 +198,7 @@ impl RolloutError {
             | Self::NotResent { .. }
             | Self::Untold { .. }
             | Self::StillPending { .. }
+            | Self::NotFinal { .. }
             | Self::NotYet { .. } => true,
             _ => false,
         }

@@ -94,6 +94,7 @@ impl Journal {
     /// When another process has it, when it was changed, or when the disk refuses.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let fail = |doing| move |source| io_error(path, doing, source);
+        refuse_unless_plain(path)?;
         let is_new = !path.exists();
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -133,6 +134,7 @@ impl Journal {
     /// # Errors
     /// When it was changed, or cannot be read.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
+        refuse_unless_plain(path)?;
         let bytes = match File::open(path) {
             Ok(file) => read_bounded(path, &file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -366,6 +368,15 @@ fn read_bounded(path: &Path, mut file: &File) -> Result<Vec<u8>, JournalError> {
 }
 
 /// Makes the directory entry of a new file as durable as the file.
+/// Opening a pipe waits for whoever writes to it.
+fn refuse_unless_plain(path: &Path) -> Result<(), JournalError> {
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        let source = io::Error::other("it is not a regular file");
+        return Err(io_error(path, "open it", source));
+    }
+    Ok(())
+}
+
 fn sync_parent(path: &Path) -> Result<(), JournalError> {
     if cfg!(unix) {
         let parent = match path.parent() {

@@ -22,7 +22,7 @@ pub use checkpoints::{Checkpoints, Step, Uninterrupted};
 pub use error::RolloutError;
 pub use journal::{Journal, JournalError, Line};
 pub use preflight::{
-    Current, PreflightError, preflight_chain, preflight_rollback, preflight_upgrade,
+    Current, Executed, PreflightError, preflight_chain, preflight_rollback, preflight_upgrade,
 };
 pub use rebuild::rebuild;
 pub use run::{Finality, Options, Rollout, rollback, upgrade};

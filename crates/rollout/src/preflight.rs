@@ -2,21 +2,26 @@
 
 mod chain;
 mod error;
+mod executed;
 mod fees;
 
 pub use error::PreflightError;
+pub use executed::Executed;
 
 pub(crate) use chain::{judge_chain, judge_chain_id, judge_code, judge_place, judge_preconditions};
+
+pub(crate) use executed::judge_executed;
 
 use crate::{reads, run::Options};
 use alloy_primitives::{Address, B256};
 use chain::unreadable;
 use cutover_chain::Node;
 use cutover_types::{
-    Call, CheckReport, Proposal, ReplayReport, StepCall, Verdict,
+    Call, CheckReport, Proposal, StepCall, Verdict,
     execution::Status,
     inspection::CodeAt,
     proposal::Evidence,
+    replay::Summary,
     rollout::{Direction, RollbackPointer},
 };
 
@@ -27,8 +32,10 @@ pub struct Current<'a> {
     pub digests: &'a Evidence,
     /// `check.json`.
     pub check: &'a CheckReport,
-    /// `replay.json`.
-    pub replay: &'a ReplayReport,
+    /// `replay.json` and `inspect.json`.
+    pub executed: Executed<'a>,
+    /// Hash of the proxy's own code in the recording, where that has it.
+    pub proxy_code: Option<B256>,
     /// Inconclusive transactions that are accepted.
     pub allow_inconclusive: u64,
 }
@@ -153,9 +160,10 @@ pub async fn preflight_upgrade(
 ) -> Vec<PreflightError> {
     let going = Move::forward(proposal, false);
     let mut refusals = Vec::new();
+    judge_executed(proposal, &current.executed, &mut refusals);
     judge_reports(proposal, current, &mut refusals);
     judge_expiry(node, proposal, &mut refusals).await;
-    judge_preconditions(node, proposal, &mut refusals).await;
+    judge_standing(node, proposal, current, &mut refusals).await;
     judge_chain(node, &going, signer, options, &mut refusals).await;
     refusals
 }
@@ -206,8 +214,20 @@ pub(crate) fn judge_reports(
     if current.check.verdict != Verdict::Pass || blocking > 0 {
         failing("check", format!("{blocking} findings block"));
     }
-    let replay = current.replay;
+    let replay = current.executed.replay;
     let sum = &replay.summary;
+    if Summary::of(&replay.transactions) != *sum {
+        failing(
+            "replay",
+            "its totals are not those of its transactions".into(),
+        );
+    }
+    if replay.partition.is_some_and(|(_, parts)| parts != 1) {
+        failing("replay", "only a part was replayed".into());
+    }
+    if !replay.upgrade.status.is_success() {
+        failing("replay", "the upgrade did not succeed".into());
+    }
     if sum.changed > 0 || sum.regressed > 0 {
         failing(
             "replay",
@@ -217,17 +237,16 @@ pub(crate) fn judge_reports(
     if sum.inconclusive > current.allow_inconclusive {
         failing("replay", format!("{} inconclusive", sum.inconclusive));
     }
-    if (replay.proxy, replay.chain_id) != (proposal.proxy, proposal.chain_id)
-        || replay.green != proposal.green
-        || replay.blue != proposal.blue
-    {
-        failing("replay", "it is about other contracts".into());
-    }
     let rollback = &replay.rollback;
     if !rollback.rehearsed || rollback.status != Some(Status::Success) {
         let why = rollback.why.clone();
         refusals.push(PreflightError::RollbackNotRehearsed {
             why: why.unwrap_or_else(|| "the replay does not say it succeeded".into()),
+        });
+    } else if rollback.forward_again_status != Some(Status::Success) {
+        refusals.push(PreflightError::Failing {
+            report: "replay",
+            why: "going forward again did not succeed".into(),
         });
     }
 }
@@ -242,7 +261,27 @@ pub(crate) async fn judge_expiry(
             expires: proposal.expires,
             latest: head.id.number,
         }),
+        Ok(head) if proposal.expires.saturating_sub(head.id.number) > Proposal::MOST_BLOCKS => {
+            refusals.push(PreflightError::ExpiresTooLate {
+                expires: proposal.expires,
+                latest: head.id.number,
+                most: Proposal::MOST_BLOCKS,
+            });
+        }
         Ok(_) => {}
         Err(source) => refusals.push(unreadable("the newest block", source)),
+    }
+}
+
+/// What the proposal lists beyond what always holds, and the proxy's own code.
+pub(crate) async fn judge_standing(
+    node: &Node,
+    proposal: &Proposal,
+    current: &Current<'_>,
+    refusals: &mut Vec<PreflightError>,
+) {
+    judge_preconditions(node, proposal, refusals).await;
+    if let Some(expected) = current.proxy_code {
+        judge_code(node, proposal.proxy, expected, refusals).await;
     }
 }

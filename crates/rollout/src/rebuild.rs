@@ -1,7 +1,7 @@
 //! The rollback pointer again, when the journal is lost: the chain is the truth, the proposal the key.
 
 use crate::{
-    Journal, PreflightError, RolloutError,
+    Executed, Journal, PreflightError, RolloutError,
     attempts::Attempts,
     error::Reading as _,
     preflight,
@@ -15,8 +15,8 @@ use cutover_types::{
     rollout::{Event, RollbackPointer},
 };
 
-/// Writes the pointer into a journal that has none, after holding the proposal against the chain:
-/// same chain, a slot that holds blue or green, and both codes unchanged. A journal that has a pointer
+/// Writes the pointer into a journal that has none, after holding the proposal against what was
+/// executed and against the chain: same chain, a slot that holds blue or green, and both codes unchanged. A journal that has a pointer
 /// keeps it.
 ///
 /// # Errors
@@ -25,12 +25,14 @@ pub async fn rebuild(
     node: &Node,
     proposal: &Proposal,
     proposal_digest: B256,
+    executed: &Executed<'_>,
     journal: &mut Journal,
 ) -> Result<RollbackPointer, RolloutError> {
     if let Some(pointer) = Attempts::of(journal.entries()).pointer {
         return Ok(pointer);
     }
     let mut refusals = Vec::new();
+    preflight::judge_executed(proposal, executed, &mut refusals);
     preflight::judge_chain_id(node, proposal.chain_id, &mut refusals).await;
     for code in [&proposal.blue, &proposal.green] {
         preflight::judge_code(node, code.address, code.code_hash, &mut refusals).await;

@@ -10,7 +10,7 @@ use crate::{
     send::{self, Answer},
 };
 use alloy_primitives::{B256, U256, utils::format_ether};
-use cutover_chain::Node;
+use cutover_chain::{ChainError, Node};
 use cutover_types::{
     Call, Proposal,
     inspection::BlockId,
@@ -96,6 +96,15 @@ pub async fn upgrade(
     proposal_digest: B256,
     current: &Current<'_>,
 ) -> Result<Receipt, RolloutError> {
+    let mut refusals = Vec::new();
+    preflight::judge_executed(proposal, &current.executed, &mut refusals);
+    if !refusals.is_empty() {
+        // Looked at before anything is followed or sent; with every other reason there is.
+        let (signer, options) = (run.signer.address(), run.options);
+        let refusals =
+            preflight::preflight_upgrade(run.node, proposal, current, signer, options).await;
+        return Err(RolloutError::Refused(refusals));
+    }
     let attempts = Attempts::of(run.journal.entries());
     let way = Move::forward(proposal, attempts.last_move().is_some());
     let pointer = pointer(proposal);
@@ -112,7 +121,7 @@ pub async fn upgrade(
                 if going.more + 1 == going.calls.len() as u64 {
                     preflight::judge_expiry(run.node, proposal, &mut refusals).await;
                 }
-                preflight::judge_preconditions(run.node, proposal, &mut refusals).await;
+                preflight::judge_standing(run.node, proposal, current, &mut refusals).await;
                 let pointer = Some((pointer.clone(), proposal_digest));
                 let attempt = send_new(&mut run, &going, pointer, refusals).await?;
                 (going, attempt)
@@ -309,14 +318,35 @@ async fn resume(
     Ok(attempt)
 }
 
-/// A receipt when the slot holds the goal already, with the transaction of the journal that did it.
+/// A receipt when the slot holds the goal already and for good, with the transaction of the journal
+/// that did it.
 async fn nothing_to_do(run: &Rollout<'_>, going: &Move) -> Result<Option<Receipt>, RolloutError> {
-    let found = reads::implementation(run.node, going.holder, going.place(), At::Latest)
-        .await
-        .reading("the implementation slot")?;
-    if found != going.arrive.address {
-        return Ok(None);
+    let found = going.arrive.address;
+    let began = Instant::now();
+    loop {
+        let now = reads::implementation(run.node, going.holder, going.place(), At::Latest)
+            .await
+            .reading("the implementation slot")?;
+        if now != found {
+            return Ok(None);
+        }
+        if is_settled(run, going).await? {
+            break;
+        }
+        if let Some(patience) = run.options.patience
+            && began.elapsed() >= patience
+        {
+            return Err(RolloutError::NotFinal {
+                proxy: going.proxy,
+                implementation: found,
+                seconds: began.elapsed().as_secs(),
+            });
+        }
+        let text = format!("the proxy runs {found} already, waiting until that is final");
+        run.progress.start(&text, None);
+        tokio::time::sleep(run.options.poll).await;
     }
+    run.progress.finish();
     let mut notes = vec![format!("the proxy runs {found} already: nothing was sent")];
     let attempts = Attempts::of(run.journal.entries());
     let done = attempts
@@ -339,7 +369,7 @@ async fn nothing_to_do(run: &Rollout<'_>, going: &Move) -> Result<Option<Receipt
         block: done.and_then(|attempt| attempt.block),
         gas_used,
         implementation: found,
-        is_final: is_settled(run, going).await?,
+        is_final: true,
         notes,
     }))
 }
@@ -349,8 +379,14 @@ async fn is_settled(run: &Rollout<'_>, going: &Move) -> Result<bool, RolloutErro
         return Ok(false);
     };
     let at = At::Number(settled);
-    let found = reads::implementation(run.node, going.holder, going.place(), at).await;
-    Ok(found.is_ok_and(|found| found == going.arrive.address))
+    match reads::implementation(run.node, going.holder, going.place(), at).await {
+        // A node that dropped the state of that block has the next one's.
+        Err(ChainError::Pruned { .. }) => Ok(false),
+        read => {
+            let found = read.reading("the implementation slot")?;
+            Ok(found == going.arrive.address)
+        }
+    }
 }
 
 /// Preflight, pointer, signature, broadcast: each on disk before the next.

@@ -306,7 +306,14 @@ async fn a_lost_journal_is_rebuilt_and_returns() {
     assert!(matches!(run.await, Err(RolloutError::NoPointer)));
     let mut journal = Journal::open(&ground.path).unwrap();
     let (node, proposal) = (&ground.anvil.node, &ground.asked.proposal);
-    rebuild(node, proposal, Default::default(), &mut journal)
+    let executed = &ground.asked.executed();
+    let mut edited = proposal.clone();
+    edited.back.data = proposal.forward.data.clone();
+    let refused = rebuild(node, &edited, Default::default(), executed, &mut journal).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("the proposal's back.data is"), "{refused}");
+    assert!(journal.entries().is_empty());
+    rebuild(node, proposal, Default::default(), executed, &mut journal)
         .await
         .unwrap();
     drop(journal);
@@ -317,13 +324,35 @@ async fn a_lost_journal_is_rebuilt_and_returns() {
     std::fs::remove_file(&ground.path).unwrap();
     ground.anvil.set_code(BLUE, &[]).await;
     let mut journal = Journal::open(&ground.path).unwrap();
-    let refused = rebuild(node, proposal, Default::default(), &mut journal).await;
+    let refused = rebuild(node, proposal, Default::default(), executed, &mut journal).await;
     assert!(
         refused
             .unwrap_err()
             .to_string()
             .contains("there is no code at")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_did_counts_when_it_is_final() {
+    let Some(mut ground) = Ground::new(&[]).await else {
+        return;
+    };
+    ground.asked.options.finality = Finality::Confirmations(20);
+    ground.asked.options.patience = Some(Duration::ZERO);
+    ground.anvil.set_implementation(GREEN).await;
+    ground.anvil.mine(2).await;
+    let run = ground.asked.upgrade(&ground.anvil.node, &ground.path);
+    let error = run.await.unwrap_err();
+    assert!(error.is_inconclusive(), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("already, but that is not final"), "{text}");
+    ground.asked.options.patience = Some(Duration::from_secs(60));
+    let receipt = ground.upgrade().await.unwrap();
+    assert!(receipt.is_final && receipt.transaction.is_none());
+    assert_eq!(receipt.implementation, GREEN);
+    assert_eq!(ground.nonce().await, 0);
+    assert!(events(&ground.path).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -353,8 +382,7 @@ async fn a_contract_that_controls_the_proxy_carries_the_call() {
     let controller = Address::repeat_byte(0xc1);
     ground.anvil.build_owned_by(controller).await;
     ground.anvil.set_code(controller, &forwarder_code()).await;
-    ground.asked.proposal.authority.address = controller;
-    ground.asked.proposal.authority.kind = "safe".into();
+    ground.asked = ground.asked.obeying(controller, "safe");
     let refused = ground.upgrade().await.unwrap_err();
     assert!(
         refused

@@ -132,6 +132,11 @@ pub struct Proposal {
     pub expires: u64,
 }
 
+impl Proposal {
+    /// The most blocks a proposal may last: a month of the fastest chains.
+    pub const MOST_BLOCKS: u64 = 10_000_000;
+}
+
 impl Format for Proposal {
     const FORMAT: &'static str = "cutover/proposal";
     const VERSION: u32 = 1;

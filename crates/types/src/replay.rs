@@ -241,6 +241,9 @@ pub struct UpgradeRun {
     /// The calls that follow, for proxies that need several; `status` and `gas` are the last one's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub then: Vec<StepCall>,
+    /// What it ran on the proxy; empty for nothing.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub initializer: Bytes,
     /// How it ended.
     pub status: Status,
     /// Gas used.
@@ -248,6 +251,10 @@ pub struct UpgradeRun {
     /// Why it did not work, or could not be executed at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+fn is_nothing(data: &Bytes) -> bool {
+    data.is_empty()
 }
 
 /// The way back, executed on the state green left.

@@ -44,7 +44,7 @@ pub(crate) struct Propose {
     #[arg(long, value_name = "HEX", default_value = "0x")]
     initializer: Bytes,
     /// Blocks after which the proposal must be made again
-    #[arg(long, value_name = "COUNT", default_value_t = 50_400)]
+    #[arg(long, value_name = "COUNT", default_value_t = 50_400, value_parser = clap::value_parser!(u64).range(..=Proposal::MOST_BLOCKS))]
     expires_in: u64,
     /// Accept this many inconclusive transactions
     #[arg(long, value_name = "COUNT", default_value_t = 0)]

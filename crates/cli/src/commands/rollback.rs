@@ -7,8 +7,8 @@ use crate::{
     signer::SignerArgs,
 };
 use clap::Args;
-use cutover_rollout::{Rollout, Uninterrupted};
-use cutover_types::{Format, Proposal};
+use cutover_rollout::{Executed, Rollout, Uninterrupted};
+use cutover_types::{Format, Inspection, Proposal, ReplayReport};
 
 /// Return to the implementation the rollback pointer names
 ///
@@ -35,7 +35,18 @@ impl Rollback {
         let signer = self.signer.unlock().await?;
         let mut journal = journal(context)?;
         if self.rebuild {
-            cutover_rollout::rebuild(&node, &proposal.content, proposal.digest, &mut journal)
+            let replay = context
+                .run
+                .read_unchecked::<ReplayReport>("cutover replay")?;
+            let inspection = context
+                .run
+                .read_unchecked::<Inspection>("cutover inspect")?;
+            let executed = Executed {
+                replay: &replay.content,
+                inspection: &inspection.content,
+            };
+            let (made, digest) = (&proposal.content, proposal.digest);
+            cutover_rollout::rebuild(&node, made, digest, &executed, &mut journal)
                 .await
                 .or_stop(Exit::PreflightRefused, "")?;
         }

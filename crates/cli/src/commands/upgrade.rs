@@ -7,10 +7,15 @@ use crate::{
     run_folder::Stored,
     signer::SignerArgs,
 };
+use alloy_primitives::{Address, B256};
 use clap::Args;
-use cutover_rollout::{Current, Finality, Journal, Options, Rollout, RolloutError, Uninterrupted};
+use cutover_chain::RecordingFolder;
+use cutover_rollout::{
+    Current, Executed, Finality, Journal, Options, Rollout, RolloutError, Uninterrupted,
+};
 use cutover_types::{
-    CheckReport, Format, Proposal, ReplayReport, proposal::Evidence, rollout::JOURNAL_FILE,
+    Account, CheckReport, Format, Input, Inspection, Proposal, ReplayReport, State as _,
+    deployment::Deployment, proposal::Evidence, rollout::JOURNAL_FILE,
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -74,7 +79,34 @@ impl Upgrade {
             .folder
             .clone()
             .unwrap_or_else(|| context.run.file(record::FOLDER));
-        let recording = record::open(&folder)?.manifest().digest;
+        let inspection = context.run.read::<Inspection>("cutover inspect")?;
+        let folder = record::open(&folder)?;
+        let recording = folder.manifest().digest;
+        refuse_unless_named(
+            &proposal,
+            &[
+                ("inspect", Some(inspection.as_input())),
+                ("check", Some(check.as_input())),
+                ("replay", Some(replay.as_input())),
+                ("recording", None),
+            ],
+        )?;
+        let of_recording = [
+            ("proposal.json", &proposal.inputs),
+            ("replay.json", &replay.inputs),
+        ];
+        for (file, inputs) in of_recording {
+            if inputs.get("recording").map(|input| input.digest) != Some(recording) {
+                return Err(stale(file, "the recording has changed since it was made"));
+            }
+        }
+        let deployed = replay.inputs.get("green");
+        if let Some(deployed) =
+            deployed.filter(|green| green.file.as_deref() == Some(Deployment::FILE))
+        {
+            refuse_unless_named(&proposal, &[("deploy", Some(deployed.clone()))])?;
+        }
+        let proxy_code = code_of(&folder, proposal.content.proxy)?;
         let node = context
             .node_on(proposal.content.chain_id, Proposal::FILE)
             .await?;
@@ -96,7 +128,11 @@ impl Upgrade {
         let current = Current {
             digests: &digests,
             check: &check.content,
-            replay: &replay.content,
+            executed: Executed {
+                replay: &replay.content,
+                inspection: &inspection.content,
+            },
+            proxy_code,
             allow_inconclusive: self.allow_inconclusive,
         };
         let progress = context.progress();
@@ -114,6 +150,51 @@ impl Upgrade {
         drop(progress);
         finish(context, "upgrade", &proposal, outcome)
     }
+}
+
+/// The proposal must name every file it rests on as that file is now: one it does not name could be
+/// exchanged unseen.
+fn refuse_unless_named(
+    proposal: &Stored<Proposal>,
+    files: &[(&str, Option<Input>)],
+) -> eyre::Result<()> {
+    for (name, file) in files {
+        let named = proposal.inputs.get(*name);
+        if named.is_none() || file.is_some() && named != file.as_ref() {
+            let why = match named {
+                None => format!("its inputs do not name {name}"),
+                Some(_) => format!("its input {name} is not the file that is read"),
+            };
+            return Err(stale("proposal.json", &why));
+        }
+    }
+    Ok(())
+}
+
+fn stale(file: &str, why: &str) -> eyre::Report {
+    let again = match file {
+        "replay.json" => "run `cutover replay` again, then `cutover propose`",
+        _ => "make it again with `cutover propose`",
+    };
+    stop(
+        Exit::PreflightRefused,
+        format!("{file} is stale: {why}"),
+        again,
+    )
+}
+
+/// Hash of an account's code at the newest recorded block, where the recording knows it.
+fn code_of(folder: &RecordingFolder, address: Address) -> eyre::Result<Option<B256>> {
+    let Some(newest) = folder.manifest().blocks.last() else {
+        return Ok(None);
+    };
+    let block = folder
+        .block(newest.number)
+        .or_stop(Exit::Usage, "record it again with `cutover record`")?;
+    let account = block.state.account(address).ok();
+    Ok(account
+        .filter(Account::has_code)
+        .map(|account| account.code_hash))
 }
 
 /// A Safe's transaction is signed and sent by its owners, not by one key of this machine.

@@ -226,6 +226,7 @@ pub(super) fn replay() -> ReplayReport {
             to: ADMIN,
             data: call(0xb2, &[]).data,
             then: Vec::new(),
+            initializer: alloy_primitives::Bytes::new(),
             status: Status::Success,
             gas: 38_012,
             why: None,

@@ -16,7 +16,7 @@ pub(crate) async fn judge_preconditions(
     proposal: &Proposal,
     refusals: &mut Vec<PreflightError>,
 ) {
-    let always = [proposal.blue.address, proposal.green.address];
+    let always = [&proposal.blue, &proposal.green].map(|code| (code.address, code.code_hash));
     for precondition in &proposal.preconditions {
         match precondition {
             Precondition::ChainId { expected } if *expected != proposal.chain_id => {
@@ -43,7 +43,9 @@ pub(crate) async fn judge_preconditions(
                 )
                 .await;
             }
-            Precondition::CodeHash { address, expected } if !always.contains(address) => {
+            Precondition::CodeHash { address, expected }
+                if !always.contains(&(*address, *expected)) =>
+            {
                 judge_code(node, *address, *expected, refusals).await;
             }
             _ => {}

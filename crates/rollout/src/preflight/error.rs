@@ -65,6 +65,40 @@ pub enum PreflightError {
         /// Digest now.
         found: B256,
     },
+    /// The proposal is not what was executed.
+    #[error(
+        "the proposal's {field} is {}, {source_of} {}: make it again with `cutover propose`",
+        shown(.proposed, .expected),
+        shown(.expected, .proposed)
+    )]
+    NotExecuted {
+        /// Which field.
+        field: String,
+        /// What the proposal says.
+        proposed: String,
+        /// Who says otherwise.
+        source_of: &'static str,
+        /// What was executed, or follows from the inspection.
+        expected: String,
+    },
+    /// The proposal does not list what always has to hold.
+    #[error("the proposal's preconditions do not list the {name}")]
+    PreconditionMissing {
+        /// Which.
+        name: &'static str,
+    },
+    /// The proposal is good for longer than any that is made.
+    #[error(
+        "the proposal's expires is block {expires}, later than block {latest} and the {most} blocks a proposal may last"
+    )]
+    ExpiresTooLate {
+        /// Last block it says it is good for.
+        expires: u64,
+        /// Newest block.
+        latest: u64,
+        /// How long one may last.
+        most: u64,
+    },
     /// A report says no.
     #[error("the {report} does not allow it: {why}")]
     Failing {
@@ -176,5 +210,49 @@ impl PreflightError {
     /// Whether it could not be told, rather than that it must not be.
     pub fn is_inconclusive(&self) -> bool {
         matches!(self, Self::Unreadable { .. })
+    }
+}
+
+/// Characters of a value that are shown.
+const SHOWN: usize = 160;
+/// Characters shown before the first that differs.
+const BEFORE: usize = 16;
+
+/// A value, shortened to its beginning and what differs from another.
+fn shown(value: &str, other: &str) -> String {
+    // All that is compared is ASCII, but a kind comes from a file.
+    if value.len() <= SHOWN || !value.is_ascii() {
+        return text::terminal(value, SHOWN);
+    }
+    let same = value.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
+    let from = same.count().saturating_sub(BEFORE).min(value.len() - 1);
+    let end = value.len().min(from + SHOWN / 2);
+    let (head, part) = (&value[..10.min(from)], &value[from..end]);
+    let gap = if from > 10 { "…" } else { "" };
+    let rest = if end < value.len() { "…" } else { "" };
+    let length = value.len();
+    text::terminal(
+        &format!("{head}{gap}{part}{rest} ({length} characters)"),
+        SHOWN,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn long_values_show_what_differs() {
+        let long = |end: &str| format!("0x3659cfe6{}{end}", "0".repeat(2_000));
+        let (one, other) = (long("aa"), long("bb"));
+        let text = shown(&one, &other);
+        assert!(
+            text.starts_with("0x3659cfe6…") && text.contains("0aa (2012"),
+            "{text}"
+        );
+        assert!(shown(&other, &one).contains("0bb"));
+        assert!(shown(&one, "").chars().count() < 200);
+        assert_eq!(shown("", &one), "");
+        assert_eq!(shown("safe\u{1b}", "account"), "safe\\u{1b}");
     }
 }

@@ -12,15 +12,16 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use cutover_chain::{Node, Policy};
 use cutover_rollout::{
-    Checkpoints, Current, Finality, Journal, Options, Rollout, RolloutError, Uninterrupted,
+    Checkpoints, Current, Executed, Finality, Journal, Options, Rollout, RolloutError,
+    Uninterrupted,
 };
 use cutover_types::{
-    Call, CheckReport, LayoutVerdict, Proposal, ReplayReport, SafetyVerdict, Status, StepCall,
-    Verdict, Window,
+    Argument, Call, CheckReport, Inspection, LayoutVerdict, Proposal, ProxyKind, ReplayReport,
+    SafetyVerdict, Status, StepCall, UpgradePath, UpgradeStep, Verb, Verdict, Window,
     abi::IMPLEMENTATION_SLOT,
     check::{CheckedCode, Layouts},
     code::Fingerprint,
-    inspection::CodeAt,
+    inspection::{BlockId, CodeAt, Controller, Location, Presses, ProxyFacts, UpgradeFacts},
     progress::Silent,
     proposal::{Authority, Evidence, Precondition},
     replay::{EngineName, Mode, RollbackRun, Summary, UpgradeRun},
@@ -226,12 +227,85 @@ fn upgrade_to(implementation: Address) -> Call {
     Call::new(PROXY, data)
 }
 
+fn controller(address: Address, kind: &str) -> Controller {
+    Controller {
+        address,
+        kind: kind.into(),
+        role: None,
+        presses: Presses::Alone,
+        threshold: None,
+        delay_seconds: None,
+        wait_seconds: None,
+        facts: Default::default(),
+        notes: vec![],
+        unknown: vec![],
+        repeated: false,
+        members: vec![],
+        proven: true,
+        why: None,
+    }
+}
+
+/// What `inspect` says of [`Anvil::build`].
+fn inspection(blue: CodeAt) -> Inspection {
+    let from = owner().address();
+    let path = UpgradePath {
+        proxy: PROXY,
+        verb: Verb::UpgradeTo,
+        verb_with_data: Some(Verb::UpgradeToAndCall),
+        from,
+        to: PROXY,
+        holder: PROXY,
+        slot: IMPLEMENTATION_SLOT,
+        offset: 0,
+        steps: vec![],
+        steps_with_data: vec![],
+        steps_back: vec![],
+        steps_again: vec![],
+    };
+    Inspection {
+        address: PROXY,
+        chain_id: CHAIN,
+        block: BlockId {
+            number: 1,
+            hash: B256::ZERO,
+        },
+        proxy: Some(ProxyFacts {
+            kind: ProxyKind::Transparent,
+            implementation: blue.clone(),
+            location: Location::Slot(IMPLEMENTATION_SLOT),
+            admin: None,
+            beacon: None,
+            facets: vec![],
+            conflicts: vec![],
+        }),
+        upgrade: Some(UpgradeFacts {
+            verb: path.name(),
+            from,
+            to: PROXY,
+            data: upgrade_to(blue.address).data,
+            proven: true,
+            why: None,
+            then: vec![],
+            path,
+        }),
+        controllers: vec![controller(from, "eoa")],
+        power: None,
+        rollback: None,
+        history: vec![],
+        candidate: None,
+        notes: vec![],
+    }
+}
+
 /// What a run is asked to do, and the reports behind it.
 #[derive(Clone)]
 pub struct Asked {
     pub proposal: Proposal,
     pub check: CheckReport,
     pub replay: ReplayReport,
+    pub inspection: Inspection,
+    pub proxy_code: Option<B256>,
     pub digests: Evidence,
     pub options: Options,
 }
@@ -259,7 +333,49 @@ impl Asked {
         proposal.forward = announce(GREEN);
         proposal.back = announce(BLUE);
         proposal.forward_again = announce(GREEN);
+        let replay = &mut asked.replay;
+        replay.upgrade.data = proposal.forward.data.clone();
+        replay.upgrade.then = proposal.forward_then.clone();
+        replay.rollback.back = proposal.back.data.clone();
+        replay.rollback.back_then = proposal.back_then.clone();
+        replay.rollback.forward_again = proposal.forward_again.data.clone();
+        replay.rollback.forward_again_then = proposal.forward_again_then.clone();
+        let step = |function, wait_seconds| UpgradeStep {
+            wait_seconds,
+            ..UpgradeStep::new(
+                owner().address(),
+                PROXY,
+                function,
+                vec![Argument::Implementation],
+            )
+        };
+        let steps = vec![
+            step("0x01020304(address)", 0),
+            step("upgradeTo(address)", wait),
+        ];
+        let path = UpgradePath::of(PROXY, IMPLEMENTATION_SLOT, steps);
+        asked.inspection.upgrade.as_mut().unwrap().path = path;
         asked
+    }
+
+    /// The same about another chain.
+    pub fn on_chain(mut self, chain_id: u64) -> Self {
+        self.proposal.chain_id = chain_id;
+        self.replay.chain_id = chain_id;
+        self.inspection.chain_id = chain_id;
+        self.proposal.preconditions[0] = Precondition::ChainId { expected: chain_id };
+        self
+    }
+
+    /// The same of a proxy that obeys someone else.
+    pub fn obeying(mut self, authority: Address, kind: &str) -> Self {
+        self.proposal.authority.address = authority;
+        self.proposal.authority.kind = kind.into();
+        self.replay.upgrade.from = authority;
+        let upgrade = self.inspection.upgrade.as_mut().unwrap();
+        upgrade.path = upgrade.path.clone().sent_by(authority);
+        self.inspection.controllers = vec![controller(authority, kind)];
+        self
     }
 
     pub fn new() -> Self {
@@ -299,7 +415,23 @@ impl Asked {
             steps: vec![],
             hashes: vec![],
             executed: None,
-            preconditions: vec![Precondition::ChainId { expected: CHAIN }],
+            preconditions: vec![
+                Precondition::ChainId { expected: CHAIN },
+                Precondition::Implementation {
+                    holder: PROXY,
+                    slot: IMPLEMENTATION_SLOT,
+                    offset: 0,
+                    expected: BLUE,
+                },
+                Precondition::CodeHash {
+                    address: BLUE,
+                    expected: blue.code_hash,
+                },
+                Precondition::CodeHash {
+                    address: GREEN,
+                    expected: green.code_hash,
+                },
+            ],
             evidence: digests.clone(),
             expires: 1_000_000,
         };
@@ -330,13 +462,14 @@ impl Asked {
             chain_id: CHAIN,
             proxy: PROXY,
             window: Window { from: 0, to: 0 },
-            blue,
+            blue: blue.clone(),
             green,
             upgrade: UpgradeRun {
                 from: owner().address(),
                 to: PROXY,
                 data: forward.data.clone(),
                 then: Vec::new(),
+                initializer: Bytes::new(),
                 status: Status::Success,
                 gas: 0,
                 why: None,
@@ -363,6 +496,8 @@ impl Asked {
             proposal,
             check,
             replay,
+            inspection: inspection(blue),
+            proxy_code: None,
             digests,
             options: Options {
                 finality: Finality::Finalized,
@@ -371,6 +506,13 @@ impl Asked {
                 max_fee: None,
                 through: None,
             },
+        }
+    }
+
+    pub fn executed(&self) -> Executed<'_> {
+        Executed {
+            replay: &self.replay,
+            inspection: &self.inspection,
         }
     }
 
@@ -388,7 +530,8 @@ impl Asked {
         let current = Current {
             digests: &self.digests,
             check: &self.check,
-            replay: &self.replay,
+            executed: self.executed(),
+            proxy_code: self.proxy_code,
             allow_inconclusive: 0,
         };
         let signer = owner();
