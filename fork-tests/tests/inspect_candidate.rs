@@ -282,6 +282,35 @@ async fn slots_that_stay_are_named_by_the_candidates_layout() {
 }
 
 #[tokio::test]
+async fn what_an_initializer_does_besides_writing_slots_stays() {
+    let world = World::start().await;
+    let implementation = world.deploy(&compiled("Plain5"), &[]).await;
+    let arguments = (implementation, world.accounts[0], Bytes::new()).abi_encode_params();
+    let code = artifact(OZ5, "TransparentUpgradeableProxy");
+    let proxy = world.deploy(&code, &arguments).await;
+    let five = U256::from(5_000_000_000_000_000_000_u64);
+    let _: Value = world
+        .node
+        .call("anvil_setBalance", json!([proxy, five]))
+        .await
+        .unwrap();
+    let next = U256::ZERO;
+    let drains: Bytes = migrateCall { next }.abi_encode().into();
+    let creates: Bytes = touchCall { next }.abi_encode().into();
+    for (data, why) in [
+        (
+            drains,
+            "the upgrade takes 5 ether to 0x000000000000000000000000000000000000bEEF",
+        ),
+        (creates, "which the upgrade creates, stays"),
+    ] {
+        let facts = rehearse(&world, proxy, &green("Taking", data)).await;
+        assert_eq!(facts.verdict, RoundTrip::Lossy, "{facts:#?}");
+        assert!(says(&facts, why), "{facts:#?}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_simulated_is_unknown() {
     let world = World::start().await;
     let boss = world.accounts[4];

@@ -138,6 +138,12 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
         expires: options.block.saturating_add(options.expires_in_blocks),
     };
     proposal.steps = words::steps(&proposal, path, &proposal.forward, &proposal.hashes);
+    let taken = reports.replay.upgrade.outflows.iter();
+    let taken = taken.map(|flow| {
+        let taken = flow.words();
+        format!("know that the upgrade itself takes {taken} from the proxy; no way back returns it")
+    });
+    proposal.steps.splice(0..0, taken);
     Ok(proposal)
 }
 
@@ -189,6 +195,12 @@ fn judge_replay(replay: &ReplayReport, options: &Options<'_>, refusals: &mut Vec
         refusals.push(Refusal::UpgradeFailed {
             status: replay.upgrade.status,
             why: replay.upgrade.why.clone(),
+        });
+    }
+    let taken = replay.upgrade.unexpected();
+    if !taken.is_empty() {
+        refusals.push(Refusal::UpgradeTakes {
+            taken: taken.join("; "),
         });
     }
     let rollback = &replay.rollback;

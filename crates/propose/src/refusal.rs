@@ -135,6 +135,14 @@ pub enum Refusal {
         /// Why, where the replay says so.
         why: Option<String>,
     },
+    /// It moves more than the pointer.
+    #[error(
+        "the upgrade itself takes from the proxy: {}; a rule under [[expected]] with `what = \"balance\"` and `where = \"upgrade …\"` accepts that", text::terminal(.taken, 600)
+    )]
+    UpgradeTakes {
+        /// What.
+        taken: String,
+    },
     /// The way back was not executed.
     #[error("the rollback was not rehearsed: {}", text::terminal(.why, 200))]
     RollbackNotRehearsed {

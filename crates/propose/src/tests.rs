@@ -1,10 +1,10 @@
 //! What is proposed, and everything that is refused, as a table.
 
 use crate::{Options, Refusal, Reports, Runtimes, SafeFacts, propose, safe::Family};
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use cutover_types::{
-    Argument, Call, CheckReport, Inspection, LayoutVerdict, ReplayReport, SafetyVerdict, Status,
-    TransactionVerdict, UpgradePath, UpgradeStep, Verb, Verdict, Window,
+    Argument, Call, CheckReport, Inspection, LayoutVerdict, Outflow, ReplayReport, SafetyVerdict,
+    Status, TransactionVerdict, UpgradePath, UpgradeStep, Verb, Verdict, Window,
     abi::IMPLEMENTATION_SLOT,
     check::{CheckedCode, Layouts},
     code::Fingerprint,
@@ -170,6 +170,7 @@ impl World {
                 initializer: alloy_primitives::Bytes::new(),
                 status: Status::Success,
                 gas: 40_000,
+                outflows: vec![],
                 why: None,
             },
             cut: None,
@@ -398,6 +399,24 @@ fn traffic_that_never_ran_green_is_refused() {
         world.propose().unwrap_err().refusals[..],
         [Refusal::GreenNeverRan { transactions: 3 }]
     );
+}
+
+#[test]
+fn an_upgrade_that_takes_from_the_proxy_needs_a_reason_and_says_so() {
+    let mut world = World::new();
+    world.replay.upgrade.outflows = vec![Outflow {
+        token: None,
+        amount: U256::from(5_000_000_000_000_000_000u64),
+        to: [OWNER].into(),
+        expected: None,
+    }];
+    let refused = world.propose().unwrap_err().to_string();
+    let taken = format!("the upgrade itself takes from the proxy: 5 ether to {OWNER}");
+    assert!(refused.contains(&taken), "{refused}");
+    world.replay.upgrade.outflows[0].expected = Some("the vault moves".into());
+    let steps = world.propose().unwrap().steps;
+    assert!(steps[0].contains("takes 5 ether to"), "{steps:?}");
+    assert!(steps[0].contains("expected: the vault moves"), "{steps:?}");
 }
 
 #[test]

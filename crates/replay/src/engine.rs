@@ -1,6 +1,6 @@
 //! What executes one transaction on one view of the state.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use async_trait::async_trait;
 use cutover_evm::{Environment, EvmError, Request, SignedTransaction, execute, simulate};
 use cutover_types::{
@@ -28,6 +28,8 @@ pub struct Step {
     pub offset: u8,
     /// Green.
     pub green: Address,
+    /// Logs of the calls that went before.
+    pub logs: Vec<Log>,
 }
 
 /// One execution to do.

@@ -21,6 +21,7 @@ mod keep;
 mod modes;
 mod names;
 mod options;
+mod outflow;
 mod reached;
 mod rollback;
 mod run;

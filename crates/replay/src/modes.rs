@@ -7,6 +7,7 @@ use crate::{
     engine::{EngineError, RevmEngine},
     error::ReplayError,
     exact::{Prepared, prepare},
+    outflow,
     setup::Setup,
     target::{Engines, Place, Taken, take},
     view::Layered,
@@ -14,7 +15,7 @@ use crate::{
 use alloy_primitives::Bytes;
 use cutover_evm::{Changes, Environment, SignedTransaction};
 use cutover_types::{
-    Assumption, Outcome, RecordedBlock, State, Target,
+    Assumption, Outcome, Outflow, RecordedBlock, State, Target,
     execution::Status,
     replay::{EngineName, TransactionReport, UpgradeRun},
 };
@@ -36,7 +37,7 @@ impl Upgraded {
         self.why.is_none()
     }
 
-    pub(crate) fn describe(&self, setup: &Setup) -> UpgradeRun {
+    pub(crate) fn describe(&self, setup: &Setup, outflows: &[Outflow]) -> UpgradeRun {
         UpgradeRun {
             from: setup.path.from,
             to: setup.path.to,
@@ -45,6 +46,7 @@ impl Upgraded {
             initializer: setup.green.initializer.clone(),
             status: self.outcome.status,
             gas: self.outcome.gas_used,
+            outflows: outflows.to_vec(),
             why: self.why.clone(),
         }
     }
@@ -56,6 +58,8 @@ pub(crate) struct Ran {
     pub(crate) assumptions: BTreeSet<Assumption>,
     /// The first upgrade that was executed.
     pub(crate) upgraded: Option<Upgraded>,
+    /// The most that the upgrade took from the proxy.
+    pub(crate) outflows: Vec<Outflow>,
     /// What the upgrade itself made different, when it ran before every transaction anew.
     pub(crate) installed: Option<Carry>,
     /// Where green and blue ended apart.
@@ -108,6 +112,7 @@ impl Ran {
             reports: Vec::new(),
             assumptions: BTreeSet::new(),
             upgraded: None,
+            outflows: Vec::new(),
             installed: None,
             carry: Carry::default(),
             end: None,
@@ -126,16 +131,33 @@ impl Ran {
         if self.installed.is_none() {
             self.installed = later.installed;
         }
+        self.took(later.outflows);
         self.carry.join(later.carry);
         if later.end.is_some() {
             self.end = later.end;
         }
     }
 
-    fn upgrade(&mut self, taken: &Taken, carried: bool) {
+    /// Keeps the largest of each.
+    fn took(&mut self, outflows: Vec<Outflow>) {
+        for flow in outflows {
+            match self
+                .outflows
+                .iter_mut()
+                .find(|known| known.token == flow.token)
+            {
+                Some(known) if known.amount < flow.amount => *known = flow,
+                Some(_) => {}
+                None => self.outflows.push(flow),
+            }
+        }
+    }
+
+    fn upgrade(&mut self, setup: &Setup, taken: &Taken, carried: bool) {
         let Some((step, outcome)) = &taken.upgrade else {
             return;
         };
+        self.took(outflow::of(setup, step, outcome));
         if self.upgraded.as_ref().is_some_and(Upgraded::works) {
             return;
         }
@@ -210,6 +232,7 @@ pub(crate) async fn upgrade_alone(
         initializer: setup.green.initializer.clone(),
         status: Status::Halt,
         gas: 0,
+        outflows: Vec::new(),
         why: None,
     };
     for _ in 0..MAX_WAVES {
@@ -306,7 +329,7 @@ async fn run(
         )
         .await;
         let before = exact.view(base);
-        ran.upgrade(&taken, carried);
+        ran.upgrade(setup, &taken, carried);
         ran.executed += taken.executed;
         if let Some((blue, green)) = &taken.ran {
             ran.carry.absorb(blue, green, &*before, Some(&exact.fees));

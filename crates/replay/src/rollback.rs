@@ -13,7 +13,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_evm::execute;
 use cutover_types::{
-    Missing, Outcome, State, StepCall, UpgradePath,
+    Missing, Outcome, Outflow, State, StepCall, UpgradePath,
     execution::{Change, Status, merge_diff},
     inspection::CodeAt,
     replay::RollbackRun,
@@ -59,6 +59,9 @@ pub(crate) async fn rehearse(setup: &Setup, ran: &Ran) -> RollbackRun {
     for _ in 0..MAX_WAVES {
         let mut run = plan.clone();
         run.lossy = lossy(setup, &carry);
+        let taken = ran.outflows.iter().map(Outflow::words);
+        run.lossy
+            .extend(taken.map(|taken| format!("the upgrade itself took {taken}")));
         match attempt(setup, &end, &carry, [&back, &again], &mut run) {
             Ok(()) => return run,
             Err(missing) => {

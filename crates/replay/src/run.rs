@@ -106,7 +106,7 @@ pub(crate) async fn replay(
     progress.finish();
     let ran = ran?;
     let upgrade = match &ran.upgraded {
-        Some(upgraded) => upgraded.describe(&setup),
+        Some(upgraded) => upgraded.describe(&setup, &ran.outflows),
         // No control held, but the upgrade itself may work all the same.
         None => modes::upgrade_alone(&setup, &first, &mut base).await?,
     };

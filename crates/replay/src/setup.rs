@@ -186,6 +186,7 @@ impl Setup {
             pointer: self.pointer(),
             offset: self.path.offset,
             green: implementation,
+            logs: Vec::new(),
         }
     }
 
@@ -223,6 +224,7 @@ impl Setup {
                 });
             }
             merge_diff(&mut step.place, &outcome.diff);
+            step.logs.extend(outcome.logs);
         }
         Ok(step)
     }

@@ -53,7 +53,11 @@ fn is_gas(difference: &Difference) -> bool {
     difference.what == DifferenceKind::Gas
 }
 
-fn matches(rule: &ExpectedRule, difference: &Difference, selector: Option<FixedBytes<4>>) -> bool {
+pub(crate) fn matches(
+    rule: &ExpectedRule,
+    difference: &Difference,
+    selector: Option<FixedBytes<4>>,
+) -> bool {
     let place = |rule: &str| match rule.strip_suffix('*') {
         Some(start) => difference
             .place

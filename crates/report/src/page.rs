@@ -2,7 +2,7 @@
 
 use crate::{Document, Line, Tone, check, hex, inspection::words, proposal, replay};
 use alloy_primitives::B256;
-use cutover_types::{CheckReport, Proposal, ReplayReport, Verdict};
+use cutover_types::{CheckReport, Outflow, Proposal, ReplayReport, Verdict};
 
 /// The page as HTML. `digest` is the proposal's own.
 pub fn signers_page(
@@ -32,8 +32,9 @@ pub fn signers_document(
     )]);
     proposal::hashes(&mut page, proposal);
     proposal::calls(&mut page, proposal);
+    replay::takes(&mut page, replay);
     page.heading("Replay of real traffic");
-    page.blocks.push(replay::verdict(&replay.summary));
+    page.blocks.push(replay::verdict(replay));
     page.blocks.push(replay::summary(&replay.summary));
     page.heading("Storage layout and upgrade safety");
     page.blocks.push(check::verdict(check));
@@ -64,6 +65,8 @@ fn decision(proposal: &Proposal, check: &CheckReport, replay: &ReplayReport) -> 
             "{} behave differently",
             hex::plural(differing, "transaction")
         ))
+    } else if let Some(taken) = replay.upgrade.unexpected().first() {
+        Some(format!("the upgrade takes {taken} from the proxy"))
     } else if !replay.rollback.rehearsed
         || !replay
             .rollback
@@ -87,6 +90,16 @@ fn decision(proposal: &Proposal, check: &CheckReport, replay: &ReplayReport) -> 
     if let Some(reason) = reason {
         let line = Line::of(Tone::Bad, "DO NOT SIGN").text(format!(" — {reason}"));
         return (Tone::Bad, line);
+    }
+    if !replay.upgrade.outflows.is_empty() {
+        let flows = replay.upgrade.outflows.iter();
+        let taken: Vec<String> = flows.map(Outflow::words).collect();
+        let line = Line::of(Tone::Warn, "SIGN ONLY IF").text(format!(
+            " you want the upgrade to take {} from the proxy, \
+             your device shows the hashes below and the preconditions still hold",
+            taken.join("; ")
+        ));
+        return (Tone::Warn, line);
     }
     if sum.inconclusive > 0 {
         let unclear = hex::plural(sum.inconclusive, "transaction");

@@ -17,7 +17,7 @@ const DIFFERENCES: usize = 8;
 impl Report for ReplayReport {
     fn document(&self) -> Document {
         let mut document = Document::new("Replay");
-        document.blocks.push(verdict(&self.summary));
+        document.blocks.push(verdict(self));
         let code = |at: &cutover_types::inspection::CodeAt| {
             Line::default()
                 .code(hex::address(at.address))
@@ -49,6 +49,7 @@ impl Report for ReplayReport {
         if let Some(cut) = &self.cut {
             document.section("The cut", words(&cut.words()));
         }
+        takes(&mut document, self);
         document.heading("Summary");
         document.blocks.push(summary(&self.summary));
         let rows: Vec<_> = self.selectors.iter().map(selector).collect();
@@ -66,7 +67,16 @@ impl Report for ReplayReport {
     }
 }
 
-pub(crate) fn verdict(sum: &Summary) -> Block {
+/// What leaves the proxy by the upgrade itself, expected or not.
+pub(crate) fn takes(document: &mut Document, report: &ReplayReport) {
+    let taken = report.upgrade.outflows.iter();
+    let taken = taken.map(|flow| Line::of(Tone::Bad, flow.words()));
+    document.section("The upgrade itself takes from the proxy", taken.collect());
+}
+
+pub(crate) fn verdict(report: &ReplayReport) -> Block {
+    let sum = &report.summary;
+    let taken = report.upgrade.unexpected();
     let transactions = hex::plural(sum.transactions, "transaction");
     let (tone, line) = if sum.changed + sum.regressed > 0 {
         let line = Line::of(Tone::Bad, "replay diverged").text(format!(
@@ -74,6 +84,10 @@ pub(crate) fn verdict(sum: &Summary) -> Block {
             hex::count(sum.regressed),
             hex::count(sum.changed)
         ));
+        (Tone::Bad, line)
+    } else if !taken.is_empty() {
+        let line = Line::of(Tone::Bad, "the upgrade itself takes from the proxy")
+            .text(format!(" — {}", taken.join("; ")));
         (Tone::Bad, line)
     } else if sum.transactions == 0 {
         let line = Line::of(Tone::Warn, "nothing was replayed").text(" — no transactions");

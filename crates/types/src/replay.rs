@@ -5,6 +5,7 @@ use crate::{
     execution::{Assumption, Status},
     file::Format,
     inspection::CodeAt,
+    outflow::Outflow,
     recording::{Reach, Window},
     upgrade::StepCall,
 };
@@ -248,9 +249,20 @@ pub struct UpgradeRun {
     pub status: Status,
     /// Gas used.
     pub gas: u64,
+    /// What it takes from the proxy, at the recorded transaction where that was most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outflows: Vec<Outflow>,
     /// Why it did not work, or could not be executed at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+impl UpgradeRun {
+    /// What it takes and nobody says that it should, in words.
+    pub fn unexpected(&self) -> Vec<String> {
+        let unexpected = self.outflows.iter().filter(|flow| flow.expected.is_none());
+        unexpected.map(Outflow::words).collect()
+    }
 }
 
 fn is_nothing(data: &Bytes) -> bool {

@@ -47,6 +47,19 @@ contract PlainNext5 is Initializable5 {
     function touch(uint256) external {}
 }
 
+/// Its initializer sends the proxy's ether away, or leaves a contract behind, and writes nothing.
+contract Taking {
+    function migrate(uint256) external {
+        payable(address(0xbeef)).transfer(address(this).balance);
+    }
+
+    function touch(uint256) external {
+        new Left();
+    }
+}
+
+contract Left {}
+
 abstract contract Owned {
     address public owner;
 

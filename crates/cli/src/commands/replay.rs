@@ -188,7 +188,7 @@ impl Replay {
 
     fn exit(&self, report: &ReplayReport) -> Exit {
         let summary = &report.summary;
-        if summary.changed + summary.regressed > 0 {
+        if summary.changed + summary.regressed > 0 || !report.upgrade.unexpected().is_empty() {
             Exit::ReplayDiverged
         } else if summary.inconclusive > self.allow_inconclusive || summary.ran_green == 0 {
             Exit::Inconclusive

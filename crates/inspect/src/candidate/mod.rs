@@ -2,6 +2,7 @@
 //! other in one state, with the candidate that is meant to be installed.
 
 mod cut;
+mod effects;
 mod left;
 mod obeys;
 mod place;

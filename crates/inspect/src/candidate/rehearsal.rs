@@ -1,7 +1,7 @@
 //! Upgrade, rollback and upgrade again, one after the other in one state.
 
 use super::{
-    Candidate, cut, left, obeys,
+    Candidate, cut, effects, left, obeys,
     reasons::{self, Uups},
     senders,
     way::{Refusal, Tried, Way, attempt},
@@ -114,6 +114,11 @@ impl Rehearsal<'_> {
             ));
         }
         facts.left = left;
+        let besides = effects::besides_slots(self.path.proxy, forward, back, &changes);
+        if !besides.is_empty() {
+            facts.verdict = RoundTrip::Lossy;
+            facts.why.extend(besides);
+        }
     }
 
     async fn again(

@@ -279,6 +279,46 @@ async fn traffic_that_never_reaches_green_is_no_evidence() {
 }
 
 #[tokio::test]
+async fn what_the_upgrade_itself_takes_from_the_proxy_is_told() {
+    let thief: Address = Address::left_padding_from(&[0xbe, 0xef]);
+    // As the counter, but its upgradeTo sends the balance away.
+    let mut blue = small::counter(1).to_vec();
+    blue.pop();
+    blue.extend(hex!("5f5f5f5f4761beef5af100"));
+    let code_hash = alloy_primitives::keccak256(&blue);
+    let tape = small::tape(&[1], |_, state| {
+        state.codes.insert(code_hash, blue.clone().into());
+        let account = state.accounts.get_mut(&small::BLUE).unwrap();
+        account.code_hash = code_hash;
+        let account = state.accounts.get_mut(&small::PROXY).unwrap();
+        account.balance = alloy_primitives::U256::from(5);
+        state.accounts.insert(thief, Default::default());
+    });
+    let rule = |place: Option<&str>| crate::ExpectedRule {
+        selector: None,
+        what: Some(DifferenceKind::Balance),
+        place: place.map(str::to_owned),
+        reason: "it moves".into(),
+    };
+    for (place, accepted) in [(None, false), (Some("upgrade ether"), true)] {
+        let options = Options {
+            expected: vec![rule(place)],
+            ..Options::default()
+        };
+        let report = go(&tape, &green(small::counter(1)), &options).await;
+        let [flow] = &report.upgrade.outflows[..] else {
+            panic!("{:?}", report.upgrade)
+        };
+        assert_eq!(flow.amount, alloy_primitives::U256::from(5));
+        assert_eq!(flow.to, [thief].into());
+        assert_eq!(flow.expected.is_some(), accepted);
+        assert_eq!(report.upgrade.unexpected().is_empty(), accepted);
+        let lossy = &report.rollback.lossy;
+        assert!(lossy.iter().any(|line| line.contains("took")), "{lossy:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_carried_slot_that_others_change_is_inconclusive() {
     let tape = small::tape(&[1, 1], |number, state| {
         if number == 101 {

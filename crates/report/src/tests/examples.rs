@@ -229,6 +229,7 @@ pub(super) fn replay() -> ReplayReport {
             initializer: alloy_primitives::Bytes::new(),
             status: Status::Success,
             gas: 38_012,
+            outflows: vec![],
             why: None,
         },
         cut: None,

@@ -472,6 +472,7 @@ impl Asked {
                 initializer: Bytes::new(),
                 status: Status::Success,
                 gas: 0,
+                outflows: vec![],
                 why: None,
             },
             cut: None,
