@@ -57,7 +57,12 @@ fn real_upgrade_costs_less_gas_and_changes_nothing_else() {
             let how = ["--engine", engine, "--mode", mode];
             let ran = all.replay(&all.block(SMALL).folder, &green, &how).ended(0);
             let report = ran.json();
-            let expected = [("control_held", 6), ("gas_only", 6), ("transactions", 6)];
+            let expected = [
+                ("control_held", 6),
+                ("gas_only", 6),
+                ("ran_green", 6),
+                ("transactions", 6),
+            ];
             assert_eq!(summary(&report), expected.into(), "{how:?}");
             let gas = &report["summary"]["gas"];
             assert!(gas["green"].as_u64() < gas["blue"].as_u64(), "{gas}");
@@ -138,7 +143,12 @@ fn own_code_at_another_address_is_identical() {
             .replay(&all.block(SMALL).folder, &green, &how)
             .ended(0)
             .json();
-        let expected = [("control_held", 6), ("identical", 6), ("transactions", 6)];
+        let expected = [
+            ("control_held", 6),
+            ("identical", 6),
+            ("ran_green", 6),
+            ("transactions", 6),
+        ];
         assert_eq!(summary(&report), expected.into(), "{mode}");
     }
 }
