@@ -3,14 +3,15 @@
 
 use crate::{
     error::{InspectError, key},
-    kinds::safe::{ISafe, execute},
+    kinds::safe::ISafe,
     prove::written,
     session::{Moment, Played, Script, Session, request},
 };
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolCall;
 use cutover_chain::Node;
-use cutover_types::{Call, Missing, UpgradePath, address};
+use cutover_evm::Request;
+use cutover_types::{Call, Missing, UpgradePath, address, upgrade};
 
 /// Owners whose approval is executed at most.
 const OWNERS: usize = 64;
@@ -73,16 +74,10 @@ pub async fn agree(
     let mut script = Script::default();
     let mut ends = Vec::new();
     for transaction in transactions {
-        let approve = ISafe::approveHashCall {
-            hash: transaction.hash,
-        }
-        .abi_encode();
-        let approvals = signers
-            .iter()
-            .map(|owner| request(*owner, safe, approve.clone()));
-        script.steps.extend(approvals);
-        let send = execute(transaction.call, &signers);
-        script.steps.push(request(signers[0], safe, send));
+        let approved = (transaction.call, transaction.hash);
+        script
+            .steps
+            .extend(steps(safe, approved, &signers, signers[0]));
         ends.push((script.steps.len() - 1, transaction.runs));
     }
     let played = session.play(&script).await?;
@@ -119,4 +114,23 @@ pub async fn agree(
          each does what it should",
         owners.len()
     )))
+}
+
+/// The approvals of `signers`, then the transaction they approve, sent by `sender`.
+pub(crate) fn steps(
+    safe: Address,
+    (call, hash): (&Call, B256),
+    signers: &[Address],
+    sender: Address,
+) -> Vec<Request> {
+    let send = |from: Address, call: Call| request(from, call.to, call.data);
+    let approve = upgrade::safe::approve(safe, hash);
+    let mut steps: Vec<_> = signers
+        .iter()
+        .map(|owner| send(*owner, approve.clone()))
+        .collect();
+    let signatures = upgrade::safe::approvals(signers);
+    let execute = upgrade::safe::execute(safe, call, &signatures);
+    steps.push(send(sender, execute));
+    steps
 }

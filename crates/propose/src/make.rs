@@ -1,11 +1,6 @@
 //! The proposal itself.
 
-use crate::{
-    ProposeError, Refusal, Runtimes,
-    code::is_same_code,
-    safe::{Family, SafeFacts},
-    words,
-};
+use crate::{ProposeError, Refusal, Runtimes, code::is_same_code, safe::SafeFacts, words};
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_types::{
     Call, CheckReport, Inspection, Proposal, ReplayReport, StepCall, UpgradePath, Verdict, diamond,
@@ -13,7 +8,7 @@ use cutover_types::{
     inspection::{CodeAt, Controller, ProxyFacts},
     proposal::{Authority, Evidence, Precondition, SafeHashes},
     replay::Summary,
-    upgrade::batch,
+    upgrade::{batch, safe::Family},
 };
 
 /// The reports a proposal rests on, each with the digest of its file.

@@ -1,6 +1,6 @@
 //! What is proposed, and everything that is refused, as a table.
 
-use crate::{Options, Refusal, Reports, Runtimes, SafeFacts, propose, safe::Family};
+use crate::{Options, Refusal, Reports, Runtimes, SafeFacts, propose};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use cutover_types::{
     Argument, Call, CheckReport, Inspection, LayoutVerdict, Outflow, ReplayReport, SafetyVerdict,
@@ -14,7 +14,7 @@ use cutover_types::{
     },
     recording::Reach,
     replay::{EngineName, Mode, RollbackRun, Side, Summary, TransactionReport, UpgradeRun},
-    upgrade::batch,
+    upgrade::{batch, safe::Family},
 };
 
 const PROXY: Address = Address::repeat_byte(0xa1);

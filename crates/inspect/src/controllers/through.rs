@@ -2,19 +2,19 @@
 
 use super::deed::{Deed, Step};
 use crate::session::stranger;
-use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue};
+use cutover_types::{
+    Call,
+    upgrade::safe::{self, Family},
+};
 
-/// `SafeTx`, from 1.0.0 on.
-const SAFE_TX: B256 = b256!("bb8310d486368db6bd6f849402fdd73ad53d316b5a4b2644ad6efe0f941286d8");
 /// A queued call of Compound's timelock is executed this much later than its delay: whoever queues it may
 /// have to wait first, and it names the time.
 const SLACK: u64 = 10 * 86_400;
 
 alloy_sol_types::sol! {
     interface IActs {
-        function approveHash(bytes32 hash) external;
-        function execTransaction(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, bytes signatures) external payable returns (bool);
         function execTransactionFromModule(address to, uint256 value, bytes data, uint8 operation) external returns (bool);
         function executeCall(address target, bytes targetCallData) external payable;
     }
@@ -360,49 +360,18 @@ fn signed(
     nonce: U256,
     step: &Step,
 ) -> Deed {
-    let zero = (
-        U256::ZERO,
-        U256::ZERO,
-        U256::ZERO,
-        Address::ZERO,
-        Address::ZERO,
-    );
-    let message = (
-        SAFE_TX,
-        step.to,
-        U256::ZERO,
-        keccak256(&step.data),
-        U256::from(step.operation),
-        zero,
-        nonce,
-    );
-    let message = keccak256(message.abi_encode());
-    let hash = keccak256([&[0x19, 0x01][..], domain.as_slice(), message.as_slice()].concat());
-    let mut claims = claims.to_vec();
-    claims.sort_unstable();
-    let mut signatures = Vec::new();
-    let mut deed = Deed::new();
-    for owner in owners {
-        let approve = IActs::approveHashCall { hash };
-        deed.push(Step::new(*owner, safe, approve.abi_encode()));
-    }
-    for owner in &claims {
-        signatures.extend(owner.into_word());
-        signatures.extend([0; 32]);
-        signatures.push(1);
-    }
-    let execute = IActs::execTransactionCall {
-        to: step.to,
-        value: U256::ZERO,
-        data: step.data.clone(),
+    let call = Call {
         operation: step.operation,
-        safeTxGas: U256::ZERO,
-        baseGas: U256::ZERO,
-        gasPrice: U256::ZERO,
-        gasToken: Address::ZERO,
-        refundReceiver: Address::ZERO,
-        signatures: Bytes::from(signatures),
+        ..Call::new(step.to, step.data.clone())
     };
-    deed.push(Step::new(stranger(), safe, execute.abi_encode()));
+    let message = Family::NEWEST.message(&call, nonce);
+    let hash = safe::transaction_hash(domain, message);
+    let send = |from: Address, call: Call| Step::new(from, call.to, call.data);
+    let mut deed: Deed = owners
+        .iter()
+        .map(|owner| send(*owner, safe::approve(safe, hash)))
+        .collect();
+    let signatures = safe::approvals(claims);
+    deed.push(send(stranger(), safe::execute(safe, &call, &signatures)));
     deed
 }

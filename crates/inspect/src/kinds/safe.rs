@@ -3,6 +3,7 @@
 
 use super::{Kind, Recognized, Subject};
 use crate::{
+    approvals,
     code::{has_selector, moved},
     error::{InspectError, key},
     prove::{elsewhere, forwards_to},
@@ -33,10 +34,8 @@ alloy_sol_types::sol! {
         function nonce() external view returns (uint256);
         function getOwners() external view returns (address[]);
         function getThreshold() external view returns (uint256);
-        function approveHash(bytes32 hash) external;
         function changeMasterCopy(address singleton) external;
         function getTransactionHash(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, uint256 nonce) external view returns (bytes32);
-        function execTransaction(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, bytes signatures) external returns (bool);
     }
     interface IMigration {
         function migrateSingleton() external;
@@ -156,13 +155,10 @@ impl Owned {
             let Some(hash) = answers.first().and_then(Played::word) else {
                 return Ok("not executed: it gives no hash of a transaction to approve".into());
             };
-            let approve = ISafe::approveHashCall { hash: hash.into() }.abi_encode();
-            let approvals = signers
-                .iter()
-                .map(|owner| request(*owner, self.proxy, approve.clone()));
-            script.steps.extend(approvals);
-            let execute = transaction.execute(&signers);
-            script.steps.push(request(stranger(), self.proxy, execute));
+            let call = transaction.call();
+            let approved = (&call, hash.into());
+            let steps = approvals::steps(self.proxy, approved, &signers, stranger());
+            script.steps.extend(steps);
             let asked = unknown_call(self.proxy);
             script.steps.push(request(stranger(), self.proxy, asked));
             ends.push((script.steps.len() - 1, target));
@@ -228,40 +224,15 @@ impl Transaction {
         .abi_encode()
     }
 
-    fn execute(&self, signers: &[Address]) -> Vec<u8> {
-        let call = Call {
+    fn call(&self) -> Call {
+        Call {
             operation: 1,
             ..Call::new(
                 self.migration,
                 IMigration::migrateSingletonCall {}.abi_encode(),
             )
-        };
-        execute(&call, signers)
+        }
     }
-}
-
-/// Calldata of a Safe's transaction, signed by approvals made before: the owner stands where a signature
-/// has its first word.
-pub(crate) fn execute(call: &Call, signers: &[Address]) -> Vec<u8> {
-    let mut signatures = Vec::new();
-    for signer in signers {
-        signatures.extend(signer.into_word());
-        signatures.extend([0; 32]);
-        signatures.push(1);
-    }
-    ISafe::execTransactionCall {
-        to: call.to,
-        value: call.value,
-        data: call.data.clone(),
-        operation: call.operation,
-        safeTxGas: U256::ZERO,
-        baseGas: U256::ZERO,
-        gasPrice: U256::ZERO,
-        gasToken: Address::ZERO,
-        refundReceiver: Address::ZERO,
-        signatures: signatures.into(),
-    }
-    .abi_encode()
 }
 
 /// Code that writes `target` to slot 0: `PUSH20 target PUSH1 0 SSTORE STOP`.

@@ -1,6 +1,7 @@
 //! The upgrade call of each kind of proxy.
 
 pub mod batch;
+pub mod safe;
 mod step;
 
 pub use step::{Argument, Receiver, StepCall, UpgradeStep};
