@@ -12,6 +12,20 @@ use world::{Anvil, Asked, BLUE, GREEN, PROXY, owner, wei};
 /// What is wrong with the asking.
 type Spoil = fn(&mut Asked);
 
+/// Every reason why this is not sent; nothing is in the journal and nothing on the chain.
+async fn refused(anvil: &Anvil, asked: &Asked) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let error = asked.upgrade(&anvil.node, &path).await.unwrap_err();
+    let RolloutError::Refused(refusals) = &error else {
+        panic!("{error:?}");
+    };
+    assert!(!error.is_inconclusive());
+    assert_eq!(Journal::read(&path).unwrap().entries().len(), 0);
+    assert_eq!(anvil.nonce(owner().address()).await, 0);
+    refusals.iter().map(ToString::to_string).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_the_proposal_is_refused_by_name() {
     let Some(anvil) = Anvil::start(&[]) else {
@@ -108,22 +122,13 @@ async fn what_is_wrong_with_the_proposal_is_refused_by_name() {
         ),
     ];
     for (spoil, expected) in cases {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.jsonl");
         let mut asked = Asked::new();
         spoil(&mut asked);
-        let error = asked.upgrade(&anvil.node, &path).await.unwrap_err();
-        let RolloutError::Refused(refusals) = &error else {
-            panic!("{expected}: {error:?}");
-        };
-        let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+        let texts = refused(&anvil, &asked).await;
         assert!(
             texts.iter().any(|text| text.contains(expected)),
             "{expected:?} not in {texts:#?}"
         );
-        assert!(!error.is_inconclusive());
-        assert_eq!(Journal::read(&path).unwrap().entries().len(), 0);
-        assert_eq!(anvil.nonce(owner().address()).await, 0);
     }
 }
 
@@ -248,21 +253,12 @@ async fn what_was_not_executed_is_not_signed() {
         ),
     ];
     for (spoil, field) in cases {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.jsonl");
         let mut asked = Asked::two_steps(60);
         spoil(&mut asked);
-        let error = asked.upgrade(&anvil.node, &path).await.unwrap_err();
-        let RolloutError::Refused(refusals) = &error else {
-            panic!("{field}: {error:?}");
-        };
         let expected = format!("the proposal's {field} is ");
-        let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+        let texts = refused(&anvil, &asked).await;
         let told = texts.iter().filter(|text| text.starts_with(&expected));
         assert_eq!(told.count(), 1, "{field}: {texts:#?}");
-        assert!(!error.is_inconclusive());
-        assert_eq!(Journal::read(&path).unwrap().entries().len(), 0);
-        assert_eq!(anvil.nonce(owner().address()).await, 0);
     }
 }
 
@@ -319,15 +315,10 @@ async fn a_proposal_that_does_not_say_what_must_hold_is_refused() {
         (|a| a.proxy_code = Some(B256::ZERO), "has hash"),
     ];
     for (spoil, expected) in cases {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.jsonl");
         let mut asked = Asked::new();
         spoil(&mut asked);
-        let error = asked.upgrade(&anvil.node, &path).await.unwrap_err();
-        let text = error.to_string();
+        let text = refused(&anvil, &asked).await.join("; ");
         assert!(text.contains(expected), "{expected:?} not in {text}");
-        assert_eq!(Journal::read(&path).unwrap().entries().len(), 0);
-        assert_eq!(anvil.nonce(owner().address()).await, 0);
     }
 }
 
