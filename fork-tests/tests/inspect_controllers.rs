@@ -8,6 +8,8 @@ mod accounts;
 mod aragon;
 #[path = "inspect_kinds/facade.rs"]
 mod facade;
+#[path = "inspect_controllers/forgetful.rs"]
+mod forgetful;
 #[path = "inspect_controllers/governors.rs"]
 mod governors;
 #[path = "inspect_controllers/history.rs"]

@@ -8,6 +8,7 @@ use super::{
     logs::{logs, topic_address},
     roles::named,
     through::Through,
+    timelock::nobody,
 };
 use crate::{error::InspectError, session::Session};
 use alloy_primitives::{Address, B256, U256, keccak256};
@@ -118,6 +119,7 @@ async fn entitled(
 ) -> Result<(), InspectError> {
     let name = named(role);
     let mut candidates: BTreeSet<Address> = known.iter().copied().chain([ANY]).collect();
+    let mut named_by_logs = None;
     let topics = json!([
         IAcl::SetPermission::SIGNATURE_HASH,
         null,
@@ -125,7 +127,14 @@ async fn entitled(
         role
     ]);
     match logs(session, acl, &topics).await {
-        Some(logs) => candidates.extend(logs.iter().filter_map(|log| topic_address(log, 1))),
+        Some(logs) => {
+            let named: BTreeSet<_> = logs
+                .iter()
+                .filter_map(|log| topic_address(log, 1))
+                .collect();
+            candidates.extend(&named);
+            named_by_logs = Some(named);
+        }
         None => found.unknown.push(format!(
             "who has {name} of {app} is not known: the node does not give the logs of {acl}"
         )),
@@ -155,6 +164,14 @@ async fn entitled(
     }
     for (index, who) in asked.iter().enumerate() {
         if *who != ANY && yes(index) {
+            if named_by_logs
+                .as_ref()
+                .is_some_and(|named| !named.contains(who))
+            {
+                found.unknown.push(format!(
+                    "{who} has {name} of {app}, and no log that the node gives says so: others may have it, too"
+                ));
+            }
             found.add(Member::alone(*who, name.clone(), through.clone()));
         }
     }
@@ -176,6 +193,9 @@ async fn entitled(
             format!("permission manager ({name})"),
             through,
         ));
+    }
+    if found.members.is_empty() {
+        found.unknown.push(nobody(&name, app));
     }
     Ok(())
 }

@@ -20,25 +20,39 @@ pub(crate) async fn logs(
     address: Address,
     topics: &Value,
 ) -> Option<Vec<Value>> {
+    let mut found = logs_each(session, address, std::slice::from_ref(topics)).await?;
+    found.pop()
+}
+
+/// [`logs`] with each of these topics, asked for at the same time.
+pub(crate) async fn logs_each(
+    session: &Session,
+    address: Address,
+    topics: &[Value],
+) -> Option<Vec<Vec<Value>>> {
     let newest = session.block.number;
     for span in SPANS {
-        let filters = filters(address, topics, newest, span)?;
-        let alone = filters.len() == 1;
-        let mut found = Vec::new();
+        let mut all = Vec::new();
+        for topics in topics {
+            all.extend(filters(address, topics, newest, span)?);
+        }
+        let parts = all.len() / topics.len().max(1);
+        let mut found: Vec<Vec<Value>> = vec![Vec::new(); topics.len()];
         let mut refusal = None;
-        for answer in session.logs_of(filters).await {
-            match answer {
-                Ok(logs) => found.extend(logs),
-                Err(error) => refusal = Some(error),
+        for (index, answer) in session.logs_of(all).await.into_iter().enumerate() {
+            match (answer, found.get_mut(index / parts.max(1))) {
+                (Ok(logs), Some(found)) => found.extend(logs),
+                (Ok(_), None) => {}
+                (Err(error), _) => refusal = Some(error),
             }
         }
         match refusal {
-            None if found.len() <= EVENTS => return Some(found),
+            None if found.iter().all(|found| found.len() <= EVENTS) => return Some(found),
             None => return None,
             Some(error) => {
                 tracing::debug!(%error, span, "the node does not give these logs");
                 let never = matches!(error, ChainError::Unsupported { .. });
-                let unreachable = matches!(error, ChainError::Transport { .. }) && !alone;
+                let unreachable = matches!(error, ChainError::Transport { .. }) && parts > 1;
                 if never || unreachable {
                     return None;
                 }

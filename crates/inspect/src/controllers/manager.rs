@@ -4,8 +4,10 @@ use super::{
     answers::{Answers, IAnswers},
     deed::Step,
     found::{Found, Member},
-    logs::{logs, topic_address},
+    grants::{Events, grants},
+    roles::doubted,
     through::{IManager, Through},
+    timelock::nobody,
 };
 use crate::{
     error::InspectError,
@@ -14,7 +16,6 @@ use crate::{
 use alloy_primitives::{Address, B256, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 use cutover_types::Call;
-use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Members of one role that are listed.
@@ -25,6 +26,7 @@ const ADMIN: u64 = 0;
 alloy_sol_types::sol! {
     interface IAccess {
         event RoleGranted(uint64 indexed roleId, address indexed account, uint32 delay, uint48 since, bool newMember);
+        event RoleRevoked(uint64 indexed roleId, address indexed account);
         function hasRole(uint64 roleId, address account) external view returns (bool isMember, uint32 executionDelay);
         function getTargetFunctionRole(address target, bytes4 selector) external view returns (uint64);
         function getTargetAdminDelay(address target) external view returns (uint32);
@@ -161,6 +163,10 @@ pub(super) async fn look(
             admins(session, manager, &mut found, admin, Some(&gives), known).await?;
         }
     }
+    if found.members.is_empty() {
+        let role = format!("member of role {role} or of its admins");
+        found.unknown.push(nobody(&role, manager));
+    }
     Ok(found)
 }
 
@@ -236,12 +242,13 @@ async fn members(
     found: &mut Found,
 ) -> Result<Vec<(Address, u64)>, InspectError> {
     let mut candidates: BTreeSet<Address> = known.iter().copied().collect();
-    let topics = json!([
-        IAccess::RoleGranted::SIGNATURE_HASH,
-        B256::from(U256::from(role))
-    ]);
-    match logs(session, manager, &topics).await {
-        Some(logs) => candidates.extend(logs.iter().filter_map(|log| topic_address(log, 2))),
+    let events = Events {
+        granted: IAccess::RoleGranted::SIGNATURE_HASH,
+        revoked: IAccess::RoleRevoked::SIGNATURE_HASH,
+    };
+    let told = grants(session, manager, events, B256::from(U256::from(role))).await;
+    match &told {
+        Some(told) => candidates.extend(&told.given),
         None => found.unknown.push(format!(
             "the members of role {role} are not known: the node does not give the logs of {manager}"
         )),
@@ -268,6 +275,11 @@ async fn members(
             "not every member of role {role} of {manager} was looked at"
         ));
         members.truncate(MEMBERS);
+    }
+    if let Some(told) = told {
+        let holders: Vec<_> = members.iter().map(|(account, _)| *account).collect();
+        let doubt = doubted(manager, &format!("role {role}"), &told, &holders);
+        found.unknown.extend(doubt);
     }
     Ok(members)
 }

@@ -9,6 +9,7 @@ mod default_admin;
 mod found;
 mod gate;
 mod governor;
+mod grants;
 pub(crate) mod logs;
 pub(crate) mod manager;
 mod power;

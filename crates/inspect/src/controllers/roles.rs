@@ -1,11 +1,10 @@
 //! Who has a role: from the contract's own list where it keeps one, else from its events, each asked for
 //! again with `hasRole`.
 
-use super::logs::{logs, topic_address};
+use super::grants::{Events, Grants, grants};
 use crate::{error::InspectError, session::Session};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolCall, SolEvent};
-use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Holders of one role that are listed.
@@ -14,6 +13,7 @@ const HOLDERS: usize = 48;
 alloy_sol_types::sol! {
     interface IRoles {
         event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender);
+        event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender);
         function hasRole(bytes32 role, address account) external view returns (bool);
         function getRoleAdmin(bytes32 role) external view returns (bytes32);
         function getRoleMemberCount(bytes32 role) external view returns (uint256);
@@ -28,6 +28,8 @@ pub(super) struct Holders {
     pub(super) accounts: Vec<Address>,
     /// Why there may be more.
     pub(super) incomplete: Option<String>,
+    /// Whether they are known from logs alone: that these name nobody does not say that there is nobody.
+    pub(super) from_logs: bool,
 }
 
 /// The accounts that have `role` at `contract`; `known` ones are asked about in any case.
@@ -39,6 +41,7 @@ pub(super) async fn holders(
 ) -> Result<Holders, InspectError> {
     let mut candidates: BTreeSet<Address> = known.iter().copied().collect();
     let mut incomplete = None;
+    let mut told = None;
     let count = IRoles::getRoleMemberCountCall { role }.abi_encode();
     let count = session.ask([(contract, count)]).await?;
     let count = count.first().and_then(|played| played.word());
@@ -59,22 +62,48 @@ pub(super) async fn holders(
             ));
         }
     } else {
-        let topics = json!([IRoles::RoleGranted::SIGNATURE_HASH, role]);
-        match logs(session, contract, &topics).await {
-            Some(logs) => candidates.extend(logs.iter().filter_map(|log| topic_address(log, 2))),
-            None => {
-                incomplete = Some(format!(
-                    "the members of {} are not known: the node does not give the logs of {contract}",
-                    named(role)
-                ));
-            }
+        let events = Events {
+            granted: IRoles::RoleGranted::SIGNATURE_HASH,
+            revoked: IRoles::RoleRevoked::SIGNATURE_HASH,
+        };
+        let found = grants(session, contract, events, role).await;
+        if found.is_none() {
+            incomplete = Some(format!(
+                "the members of {} are not known: the node does not give the logs of {contract}",
+                named(role)
+            ));
         }
+        let found = found.unwrap_or_default();
+        candidates.extend(found.given.iter().chain(&found.givers));
+        told = Some(found);
     }
     let (accounts, cut) = confirmed(session, contract, role, candidates).await?;
+    let from_logs = told.is_some();
+    let doubt = told.and_then(|told| doubted(contract, &named(role), &told, &accounts));
     Ok(Holders {
         accounts,
-        incomplete: incomplete.or(cut),
+        incomplete: incomplete.or(cut).or(doubt),
+        from_logs,
     })
+}
+
+/// Why logs that tell `told` of a role are not all, where `holders` have it.
+pub(super) fn doubted(
+    contract: Address,
+    role: &str,
+    told: &Grants,
+    holders: &[Address],
+) -> Option<String> {
+    let unnamed = holders.iter().find(|holder| !told.given.contains(*holder));
+    match (told.doubt, unnamed) {
+        (Some(why), _) => Some(format!(
+            "the node does not give all logs of {contract}: {why}; others may have {role}"
+        )),
+        (None, Some(holder)) => Some(format!(
+            "{holder} has {role} of {contract}, and no log that the node gives says so: others may have it, too"
+        )),
+        (None, None) => None,
+    }
 }
 
 async fn confirmed(

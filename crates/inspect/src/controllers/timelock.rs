@@ -87,19 +87,17 @@ async fn controller(
         .unwrap_or_default();
     let mut ask = known.to_vec();
     ask.push(Address::ZERO);
-    let proposers = told(
-        found,
-        roles::holders(session, timelock, proposer, &ask).await?,
-    );
+    let proposers = roles::holders(session, timelock, proposer, &ask).await?;
+    let proposers = needed(found, proposers, "proposer", timelock);
     ask.extend(&proposers);
-    let executors = told(
-        found,
-        roles::holders(session, timelock, executor, &ask).await?,
-    );
+    let executors = roles::holders(session, timelock, executor, &ask).await?;
+    let executors = needed(found, executors, "executor", timelock);
     let cancellers = told(
         found,
         roles::holders(session, timelock, canceller, &ask).await?,
     );
+    // It gives its roles itself since it was made: the logs have to say so.
+    ask.push(timelock);
     let admins = told(found, roles::holders(session, timelock, admin, &ask).await?);
 
     let open = executors.contains(&Address::ZERO);
@@ -198,6 +196,19 @@ pub(super) fn told(found: &mut Found, holders: Holders) -> Vec<Address> {
     holders.accounts
 }
 
+/// [`told`] of a role without which nothing happens: logs that name nobody leave that open.
+fn needed(found: &mut Found, holders: Holders, what: &str, contract: Address) -> Vec<Address> {
+    if holders.accounts.is_empty() && holders.from_logs {
+        found.unknown.push(nobody(what, contract));
+    }
+    told(found, holders)
+}
+
+/// What is said where logs name nobody.
+pub(super) fn nobody(what: &str, contract: Address) -> String {
+    format!("no {what} of {contract} was found in its logs: that there is none is not known")
+}
+
 /// Those with a role that lets them make `contract` act, and those who give it: each grants it to itself
 /// first.
 pub(super) async fn role_members(
@@ -209,20 +220,29 @@ pub(super) async fn role_members(
     found: &mut Found,
 ) -> Result<(), InspectError> {
     let name = roles::named(role);
-    let holders = told(found, roles::holders(session, contract, role, known).await?);
-    for account in holders {
+    let before = found.members.len();
+    let holders = roles::holders(session, contract, role, known).await?;
+    let from_logs = holders.from_logs;
+    for account in told(found, holders) {
         if account != contract {
             found.add(Member::alone(account, name.clone(), through.clone()));
         }
     }
     let admin = roles::admin_of(session, contract, role).await?;
     let Some(admin) = admin.filter(|admin| *admin != role) else {
+        if from_logs && found.members.len() == before {
+            found.unknown.push(nobody(&name, contract));
+        }
         return Ok(());
     };
     let givers = told(
         found,
         roles::holders(session, contract, admin, known).await?,
     );
+    let somebody = |who: &Address| *who != contract;
+    if from_logs && found.members.len() == before && !givers.iter().any(somebody) {
+        found.unknown.push(nobody(&name, contract));
+    }
     for account in givers {
         if account == contract || found.members.iter().any(|m| m.address == account) {
             continue;

@@ -1,6 +1,9 @@
 //! Maker's wards: everyone who was relied on and still is.
 
-use super::logs::{logs, topic_address};
+use super::{
+    logs::{logs, topic_address},
+    timelock::nobody,
+};
 use crate::{
     error::InspectError,
     session::{Session, stranger},
@@ -70,10 +73,14 @@ pub(crate) async fn of(
     }
     let answers = session.ask(asked.iter().map(|who| ask(*who))).await?;
     let has = asked.iter().zip(&answers);
-    let accounts = has
+    let accounts: Vec<_> = has
         .filter(|(_, played)| played.word() == Some(U256::ONE))
         .map(|(who, _)| *who)
         .collect();
+    // Whoever makes it is its first ward, and older ones do not say so.
+    if accounts.is_empty() {
+        incomplete.get_or_insert_with(|| nobody("ward", contract));
+    }
     Ok(Some(Wards {
         accounts,
         incomplete,
