@@ -5,12 +5,14 @@ mod door;
 mod evaluate;
 mod flow;
 mod marks;
+mod ways;
 mod writes;
 
 use super::Subject;
 use conditions::Weight;
 use cutover_types::source::{Node, Reached, Tree, kind, unresolved, visit};
 pub(super) use door::{Door, door};
+use ways::Inside;
 
 /// What stands between a stranger and the end of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(super) enum Guard {
     State,
     /// Who signed the transaction is looked at, not who calls.
     Origin,
+    /// The caller is looked at where a failure is caught and may be forgotten.
+    Caught,
     /// The caller is looked at.
     Caller,
     /// Functions of these names run in it and are not at hand.
@@ -38,18 +42,20 @@ pub(super) fn runs<'a>(subject: &Subject<'a>, function: Node<'a>) -> Vec<Reached
 }
 
 pub(super) fn guard<'a>(subject: &Subject<'a>, function: Node<'a>) -> Guard {
-    let inside = runs(subject, function);
+    let inside = Inside::new(subject, function);
     let weight = conditions::heaviest(subject, &inside);
     if weight == Weight::Caller {
         return Guard::Caller;
     }
     let unknown: Vec<_> = inside
+        .all
         .iter()
         .flat_map(|one| unresolved(subject.index, &one.node))
         .collect();
     match weight {
         _ if !unknown.is_empty() => Guard::Unknown(unknown),
         Weight::Caller => Guard::Caller,
+        Weight::Perhaps => Guard::Caught,
         Weight::Origin => Guard::Origin,
         Weight::State => Guard::State,
         Weight::Anybody => Guard::Anybody,
@@ -95,8 +101,14 @@ fn reverts<'a>(
 ) -> bool {
     let call = &statement["expression"];
     let callee = &call["expression"];
+    let part = |part: &'a Tree| reverts(subject, function, part, levels);
+    let last = |all: &'a Tree| all.as_array().and_then(|all| all.last());
     match kind(statement) {
         "RevertStatement" | "Throw" => true,
+        "Block" | "UncheckedBlock" => last(&statement["statements"]).is_some_and(part),
+        "IfStatement" => part(&statement["trueBody"]) && part(&statement["falseBody"]),
+        "InlineAssembly" => last(&statement["AST"]["statements"])
+            .is_some_and(|last| last["expression"]["functionName"]["name"] == "revert"),
         "ExpressionStatement" if kind(call) == "FunctionCall" => {
             let builtin = is_builtin(subject, callee);
             match callee["name"].as_str() {

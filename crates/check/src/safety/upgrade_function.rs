@@ -120,7 +120,7 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
             .map_or(*entry, |one| one.node);
         // A check may also stand before the call of `_authorizeUpgrade`.
         let seen = match guard(subject, judge) {
-            Guard::Open | Guard::Anybody | Guard::State | Guard::Origin
+            Guard::Open | Guard::Anybody | Guard::State | Guard::Origin | Guard::Caught
                 if guard(subject, *entry) == Guard::Caller =>
             {
                 Guard::Caller
@@ -138,6 +138,12 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
                 outcome.unknown.push(format!(
                     "the source of `{}`, which runs in `{what}`, is not there: who may upgrade is not known",
                     names.join("`, `")
+                ));
+                continue;
+            }
+            Guard::Caught => {
+                outcome.unknown.push(format!(
+                    "who may upgrade is not known: `{what}` asks for the caller where a failure may be caught and forgotten"
                 ));
                 continue;
             }

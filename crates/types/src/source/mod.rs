@@ -9,8 +9,8 @@ mod tree;
 pub use excerpt::Excerpt;
 pub use graph::CallGraph;
 pub use reach::{
-    Reached, allowances, allows, constructors, dispatch, entry_points, is_constructor, reachable,
-    reachable_from, unresolved,
+    Reached, allowances, allows, constructors, dispatch, entry_points, is_constructor,
+    is_from_outside, is_own, reachable, reachable_from, unresolved,
 };
 
 pub use tree::Tree;

@@ -284,6 +284,11 @@ impl<'b, 'a> Bases<'b, 'a> {
         let Some(owner) = target.contract else {
             return Some(target);
         };
+        if is_from_outside(tree) {
+            // A call from outside runs the last override, and elsewhere it runs what is there.
+            let own = is_own(&tree["expression"]);
+            return own.then(|| self.first(0, target.tree)).flatten();
+        }
         let position = |owner: i64| {
             let mut bases = self.linearized.iter();
             bases.position(|base| id(base.tree) == owner)
@@ -318,6 +323,23 @@ impl<'b, 'a> Bases<'b, 'a> {
         let mut later = all.filter(|(place, _)| *place >= start);
         let found = later.find(|(_, one)| overrides(one.tree, wanted));
         found.map(|(_, one)| *one)
+    }
+}
+
+/// Whether a node names a function as other contracts see it.
+pub fn is_from_outside(tree: &Tree) -> bool {
+    let type_id = tree["typeDescriptions"]["typeIdentifier"].as_str();
+    kind(tree) == "MemberAccess" && type_id.is_some_and(|id| id.starts_with("t_function_external"))
+}
+
+/// Whether an expression is the contract's own address: `this`, whatever it is converted to.
+pub fn is_own(mut tree: &Tree) -> bool {
+    loop {
+        tree = match kind(tree) {
+            "FunctionCall" if tree["kind"] == "typeConversion" => &tree["arguments"][0],
+            "TupleExpression" => &tree["components"][0],
+            _ => return kind(tree) == "Identifier" && tree["name"] == "this",
+        };
     }
 }
 

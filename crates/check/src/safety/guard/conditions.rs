@@ -6,9 +6,10 @@ use super::{
     has_token, is_builtin,
     marks::Marks,
     reverts,
+    ways::{Inside, Stops, callee, stops_in},
 };
-use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
-use std::collections::HashSet;
+use cutover_types::source::{Node, Tree, id, kind, visit, visit_while};
+use std::collections::{HashMap, HashSet};
 
 /// Deepest a condition is taken apart.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -20,6 +21,8 @@ pub(super) enum Weight {
     Anybody,
     State,
     Origin,
+    /// The caller is looked at, and what comes of it is not known.
+    Perhaps,
     Caller,
 }
 
@@ -29,24 +32,33 @@ pub(super) struct Condition<'a> {
     pub(super) must: Option<bool>,
     /// The whole `if` that it belongs to.
     pub(super) branch: Option<&'a Tree>,
+    /// Whether the function stops where it does not hold.
+    stops: Stops,
 }
 
-/// The heaviest condition in all that runs in the first one.
-pub(super) fn heaviest<'a>(subject: &Subject<'a>, inside: &[Reached<'a>]) -> Weight {
+/// The heaviest condition in all that runs inside a function.
+pub(super) fn heaviest<'a>(subject: &Subject<'a>, inside: &Inside<'a>) -> Weight {
     let flow = Flow::new(subject, inside);
-    let root = inside.first().map(|one| id(one.node.tree));
-    let weigh = |one: &Reached<'a>| {
-        let first = root == Some(id(one.node.tree));
-        let conditions = conditions(subject, &one.node, first);
-        let heaviest = conditions
-            .iter()
-            .map(|condition| weight(&flow, &one.node, condition.tree, condition.must, MAX_DEPTH))
-            .max();
-        heaviest
-            .unwrap_or(Weight::Nothing)
-            .max(assembly(&flow, &one.node))
+    let root = inside.all.first().map(|one| id(one.node.tree));
+    let at_most = |stops| match stops {
+        Stops::Never => Weight::Nothing,
+        Stops::Perhaps => Weight::Perhaps,
+        Stops::Always => Weight::Caller,
     };
-    inside.iter().map(weigh).max().unwrap_or(Weight::Nothing)
+    let weigh = |function: &Node<'a>| {
+        let first = root == Some(id(function.tree));
+        let conditions = conditions(subject, function, first);
+        let weights = conditions.iter().map(|condition| {
+            let weight = weight(&flow, function, condition.tree, condition.must, MAX_DEPTH);
+            weight.min(at_most(condition.stops))
+        });
+        let heaviest = weights.max().unwrap_or(Weight::Nothing);
+        heaviest
+            .max(assembly(&flow, function))
+            .min(at_most(inside.stops(function)))
+    };
+    let weights = inside.all.iter().map(|one| weigh(&one.node));
+    weights.max().unwrap_or(Weight::Nothing)
 }
 
 pub(super) fn conditions<'a>(
@@ -67,14 +79,22 @@ pub(super) fn conditions<'a>(
         _ => first || !reads || !answers,
     };
     let decides = |part: &'a Tree| decides(subject, part, leaves);
-    // Calls whose failure is caught, and nothing comes of it.
-    let mut caught = HashSet::new();
+    // Calls whose failure is caught, and what is inside a `try` that may go on without it.
+    let mut caught = HashMap::new();
+    let mut doubtful = HashSet::new();
     visit_while(function.tree, &mut |tree| {
+        let stops = match doubtful.contains(&std::ptr::from_ref(tree)) {
+            true => Stops::Perhaps,
+            false => Stops::Always,
+        };
         match kind(tree) {
             "TryStatement" => {
-                let mut clauses = tree["clauses"].as_array().into_iter().flatten().skip(1);
-                if !clauses.any(|clause| ends(subject, function, &clause["block"])) {
-                    caught.insert(id(&tree["externalCall"]));
+                let stops = stops_in(subject, function, tree);
+                if stops != Stops::Always {
+                    caught.insert(id(&tree["externalCall"]), stops);
+                    visit(&tree["clauses"], &mut |inner| {
+                        doubtful.insert(std::ptr::from_ref(inner));
+                    });
                 }
             }
             "IfStatement" => {
@@ -91,6 +111,7 @@ pub(super) fn conditions<'a>(
                         tree: &tree["condition"],
                         must,
                         branch: Some(tree),
+                        stops,
                     });
                 }
             }
@@ -101,6 +122,7 @@ pub(super) fn conditions<'a>(
                     tree: &tree["condition"],
                     must: None,
                     branch: None,
+                    stops,
                 });
             }
             "WhileStatement" | "DoWhileStatement" | "ForStatement" if decides(&tree["body"]) => {
@@ -108,10 +130,11 @@ pub(super) fn conditions<'a>(
                     tree: &tree["condition"],
                     must: None,
                     branch: None,
+                    stops,
                 });
             }
             "FunctionCall" => {
-                let callee = &tree["expression"];
+                let callee = callee(tree);
                 if matches!(callee["name"].as_str(), Some("require" | "assert"))
                     && is_builtin(subject, callee)
                 {
@@ -119,13 +142,19 @@ pub(super) fn conditions<'a>(
                         tree: &tree["arguments"][0],
                         must: Some(true),
                         branch: None,
+                        stops,
                     });
-                } else if is_foreign(callee) && !is_bare(callee) && !caught.contains(&id(tree)) {
+                } else if is_foreign(callee)
+                    && !is_bare(callee)
+                    && subject.graph.target(function, callee).is_none()
+                {
                     // A call to another contract may fail there.
+                    let caught = caught.get(&id(tree)).copied();
                     found.push(Condition {
                         tree,
                         must: None,
                         branch: None,
+                        stops: caught.unwrap_or(Stops::Always).min(stops),
                     });
                 }
             }
@@ -185,7 +214,7 @@ pub(super) fn decides(subject: &Subject<'_>, part: &Tree, leaves: bool) -> bool 
 }
 
 /// Whether a branch ends in a revert.
-fn ends<'a>(subject: &Subject<'a>, function: &Node<'a>, branch: &'a Tree) -> bool {
+pub(super) fn ends<'a>(subject: &Subject<'a>, function: &Node<'a>, branch: &'a Tree) -> bool {
     let last = match kind(branch) {
         "Block" => branch["statements"].as_array().and_then(|all| all.last()),
         _ => Some(branch),
@@ -256,6 +285,13 @@ fn single<'a>(
     match marks.any(Marks::SENDER | Marks::ORIGIN) {
         true if excludes => Weight::Anybody,
         true if !marks.any(Marks::OTHER | Marks::THIS | Marks::FIXED) => Weight::Anybody,
+        // What the contract answers itself, asked by a way that is not followed.
+        true if marks.any(Marks::AWAY)
+            && marks.any(Marks::THIS)
+            && !marks.any(Marks::OTHER | Marks::FIXED) =>
+        {
+            Weight::Perhaps
+        }
         true if marks.any(Marks::SENDER) => Weight::Caller,
         true => Weight::Origin,
         // `address(this) == SELF` asks whether a proxy is in front, not who calls.
@@ -295,7 +331,7 @@ pub(super) fn assembly<'a>(flow: &Flow<'_, 'a>, function: &Node<'a>) -> Weight {
         if !stops {
             return;
         }
-        let (mut marks, outside) = flow.of_assembly(block);
+        let (mut marks, outside) = flow.of_assembly(function, block);
         if asks {
             marks |= outside;
         }

@@ -7,11 +7,11 @@ use super::{
     flow::Flow,
     leaves,
     marks::Marks,
-    runs,
+    ways::Inside,
     writes::{What, Write, stores, writes},
 };
 use alloy_primitives::U256;
-use cutover_types::source::{Node, Reached, Tree, id, kind, visit};
+use cutover_types::source::{Node, Tree, id, kind, visit};
 use std::collections::{BTreeSet, HashMap};
 
 /// What becomes of the conditions of a function when it has run; the most open first.
@@ -31,10 +31,10 @@ pub(in crate::safety) enum Door {
 
 /// Looks at a function that asks state and not its caller.
 pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> Door {
-    let inside = runs(subject, function);
+    let inside = Inside::new(subject, function);
     let looks = Looks::new(subject, &inside);
     let mut doors = Vec::new();
-    for one in &inside {
+    for one in &inside.all {
         let first = id(one.node.tree) == id(function.tree);
         for condition in conditions::conditions(subject, &one.node, first) {
             doors.extend(looks.at(&one.node, &condition, first));
@@ -61,22 +61,23 @@ struct Looks<'s, 'a> {
 }
 
 impl<'s, 'a> Looks<'s, 'a> {
-    fn new(subject: &'s Subject<'a>, inside: &[Reached<'a>]) -> Self {
+    fn new(subject: &'s Subject<'a>, inside: &Inside<'a>) -> Self {
         let flow = Flow::new(subject, inside);
-        let here: BTreeSet<_> = inside.iter().map(|one| id(one.node.tree)).collect();
+        let here: BTreeSet<_> = inside.all.iter().map(|one| id(one.node.tree)).collect();
         let all = subject.graph.all().iter();
         let others = all
             .filter(|one| !here.contains(&id(one.node.tree)))
             .flat_map(|one| writes(subject, &flow, one.node))
             .collect();
         let own = inside
+            .all
             .iter()
             .flat_map(|one| writes(subject, &flow, one.node));
         Self {
             subject,
             own: own.collect(),
             others,
-            stores: inside.iter().any(|one| stores(one.node.tree)),
+            stores: inside.all.iter().any(|one| stores(one.node.tree)),
             flow,
         }
     }

@@ -3,8 +3,9 @@
 use super::{
     Subject, has_token,
     marks::{Marks, Value},
+    ways::{Inside, callee},
 };
-use cutover_types::source::{Node, Reached, Tree, id, kind, visit, visit_while};
+use cutover_types::source::{Node, Tree, id, is_own, kind, visit, visit_while};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Most times that all is gone through again; a longer way of a value is not followed.
@@ -14,18 +15,23 @@ const MAX_ROUNDS: usize = 12;
 pub(super) struct Flow<'s, 'a> {
     subject: &'s Subject<'a>,
     values: HashMap<i64, Value>,
+    /// Functions that the contract calls as itself.
+    as_itself: HashSet<i64>,
     changed: bool,
 }
 
 impl<'s, 'a> Flow<'s, 'a> {
     /// `inside` is all that runs. Callers choose the first one's arguments.
-    pub(super) fn new(subject: &'s Subject<'a>, inside: &[Reached<'a>]) -> Self {
+    pub(super) fn new(subject: &'s Subject<'a>, inside: &Inside<'a>) -> Self {
+        let functions = || inside.all.iter().map(|one| one.node);
+        let itself = functions().filter(|one| !inside.has_caller(one));
         let mut flow = Self {
             subject,
             values: HashMap::new(),
+            as_itself: itself.map(|one| id(one.tree)).collect(),
             changed: true,
         };
-        let first = inside.first().map(|one| &one.node.tree["parameters"]);
+        let first = inside.all.first().map(|one| &one.node.tree["parameters"]);
         let parameters = first.and_then(|all| all["parameters"].as_array());
         for one in parameters.into_iter().flatten() {
             let value = Value {
@@ -38,8 +44,8 @@ impl<'s, 'a> Flow<'s, 'a> {
             if !std::mem::take(&mut flow.changed) {
                 break;
             }
-            for function in inside {
-                flow.go_through(&function.node);
+            for function in functions() {
+                flow.go_through(&function);
             }
         }
         flow
@@ -69,6 +75,10 @@ impl<'s, 'a> Flow<'s, 'a> {
                 return false;
             }
             let states_count = !around.contains(&id(node));
+            if kind(node) == "FunctionCall" && is_foreign(callee(node)) {
+                value.add(&self.answer(inside, node));
+                return false;
+            }
             if let Some(called) = self.target(inside, node) {
                 match self.values.get(&id(called.tree)) {
                     Some(known) if states_count => value.add(known),
@@ -80,13 +90,12 @@ impl<'s, 'a> Flow<'s, 'a> {
                 ("MemberAccess", _) => {
                     let of = node["expression"]["name"].as_str();
                     match (of, node["memberName"].as_str()) {
-                        (Some("msg"), Some("sender")) => value.marks |= Marks::SENDER,
+                        (Some("msg"), Some("sender")) if self.has_caller(inside) => {
+                            value.marks |= Marks::SENDER;
+                        }
                         (Some("tx"), Some("origin")) => value.marks |= Marks::ORIGIN,
                         _ => {}
                     }
-                }
-                ("FunctionCall", _) if is_foreign(&node["expression"]) => {
-                    value.marks |= Marks::AWAY;
                 }
                 ("Identifier", Some("this")) => value.marks |= Marks::THIS,
                 ("Identifier", Some("block" | "now" | "ecrecover")) => {
@@ -117,8 +126,49 @@ impl<'s, 'a> Flow<'s, 'a> {
         value
     }
 
+    /// What another contract's answer depends on; what the contract's own does, where it is asked.
+    fn answer(&self, inside: &Node<'a>, call: &'a Tree) -> Value {
+        let callee = callee(call);
+        let member = kind(callee) == "MemberAccess";
+        if member && is_own(&callee["expression"]) {
+            if let Some(called) = self.target(inside, callee) {
+                let known = self.values.get(&id(called.tree));
+                return known.cloned().unwrap_or_default();
+            }
+            if let Some(variable) = self.variable(callee) {
+                return Value {
+                    marks: own(variable.tree),
+                    states: [id(variable.tree)].into(),
+                };
+            }
+        }
+        let asked = match member {
+            true => self.value(inside, &callee["expression"]),
+            false => self.value(inside, callee),
+        };
+        let mut value = Value::default();
+        for argument in call["arguments"].as_array().into_iter().flatten() {
+            value.add(&self.value(inside, argument));
+        }
+        if !asked.marks.any(Marks::OTHER | Marks::THIS) {
+            // Whom the caller chose says what the caller likes, whatever it is asked.
+            value.marks = value
+                .marks
+                .without(Marks::OTHER | Marks::THIS | Marks::FIXED);
+            value.states.clear();
+        }
+        value.add(&asked);
+        value.marks |= Marks::AWAY;
+        value
+    }
+
+    /// Whether `msg.sender` in a function is the caller.
+    fn has_caller(&self, inside: &Node<'_>) -> bool {
+        !self.as_itself.contains(&id(inside.tree))
+    }
+
     /// What a block of assembly looks at by itself, and through variables from outside of it.
-    pub(super) fn of_assembly(&self, block: &Tree) -> (Marks, Marks) {
+    pub(super) fn of_assembly(&self, inside: &Node<'a>, block: &Tree) -> (Marks, Marks) {
         let mut marks = Marks::default();
         let words = [
             ("caller", Marks::SENDER),
@@ -149,6 +199,9 @@ impl<'s, 'a> Flow<'s, 'a> {
             let known = self.values.get(&id(variable.tree));
             let known = known.map_or_else(Marks::default, |known| known.marks);
             outside |= known | own(variable.tree);
+        }
+        if !self.has_caller(inside) {
+            marks = marks.without(Marks::SENDER);
         }
         let asks_code = ["extcodesize", "extcodehash"];
         let mut code = asks_code.iter().any(|word| has_token(text, word));
@@ -244,19 +297,34 @@ impl<'s, 'a> Flow<'s, 'a> {
                     });
                 }
             }
+            // So does what is done after a call that may have failed.
+            "TryStatement" => {
+                let call = &tree["externalCall"];
+                let mut value = self.value(function, call);
+                if is_own(&callee(call)["expression"]) {
+                    // Whether it fails may depend on all that it is given.
+                    value.add(&self.value(function, &call["arguments"]));
+                    value.marks |= Marks::THIS | Marks::AWAY;
+                }
+                for clause in tree["clauses"].as_array().into_iter().flatten() {
+                    let given = clause["parameters"]["parameters"].as_array();
+                    let given = given.into_iter().flatten();
+                    found.extend(given.map(|one| (id(one), value.clone())));
+                    visit(&clause["block"], &mut |inner| match kind(inner) {
+                        "Assignment" => self.assigned(&inner["leftHandSide"], &value, &mut found),
+                        "Return" => found.push((own_id, value.clone())),
+                        _ => {}
+                    });
+                }
+            }
             "FunctionCall" => {
-                let callee = &tree["expression"];
-                let callee = match kind(callee) {
-                    "FunctionCallOptions" => &callee["expression"],
-                    _ => callee,
-                };
-                self.passed(function, callee, tree, &mut found);
+                self.passed(function, callee(tree), tree, &mut found);
             }
             "ModifierInvocation" => {
                 self.passed(function, &tree["modifierName"], tree, &mut found);
             }
             "InlineAssembly" => {
-                let (inside, outside) = self.of_assembly(tree);
+                let (inside, outside) = self.of_assembly(function, tree);
                 let mut value = Value {
                     marks: inside | outside,
                     states: BTreeSet::new(),

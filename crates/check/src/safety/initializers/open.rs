@@ -62,6 +62,12 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
                 ));
                 continue;
             }
+            Guard::Caught => {
+                outcome.unknown.push(format!(
+                    "whether anybody can call `{what}` is not known: it asks for the caller where a failure may be caught and forgotten"
+                ));
+                continue;
+            }
             Guard::Origin | Guard::Caller => continue,
         };
         let mut message =
@@ -152,7 +158,7 @@ fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
         let says = what.contains("initializ") || what.contains("once");
         let modifier = subject.graph.target(function, named);
         says && modifier.is_none_or(|modifier| match guard(subject, modifier) {
-            Guard::Open | Guard::Anybody => false,
+            Guard::Open | Guard::Anybody | Guard::Caught => false,
             Guard::State => door(subject, *function) == Door::Shut,
             _ => true,
         })
