@@ -255,9 +255,9 @@ async fn transparent_proxies_keep_the_initializer_version_after_the_way_back() {
 async fn slots_that_stay_are_named_by_the_candidates_layout() {
     let world = World::start().await;
     let implementation = world.deploy(&compiled("Plain5"), &[]).await;
-    let arguments = (implementation, world.accounts[0], Bytes::new()).abi_encode_params();
-    let code = artifact(OZ5, "TransparentUpgradeableProxy");
-    let proxy = world.deploy(&code, &arguments).await;
+    let proxy = world
+        .transparent(OZ5, implementation, world.accounts[0])
+        .await;
     let next = U256::from(30);
     let mut candidate = green("PlainNext5", migrateCall { next }.abi_encode());
     let layout = json!({
@@ -285,9 +285,9 @@ async fn slots_that_stay_are_named_by_the_candidates_layout() {
 async fn what_an_initializer_does_besides_writing_slots_stays() {
     let world = World::start().await;
     let implementation = world.deploy(&compiled("Plain5"), &[]).await;
-    let arguments = (implementation, world.accounts[0], Bytes::new()).abi_encode_params();
-    let code = artifact(OZ5, "TransparentUpgradeableProxy");
-    let proxy = world.deploy(&code, &arguments).await;
+    let proxy = world
+        .transparent(OZ5, implementation, world.accounts[0])
+        .await;
     let five = U256::from(5_000_000_000_000_000_000_u64);
     let _: Value = world
         .node

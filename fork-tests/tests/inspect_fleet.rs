@@ -137,13 +137,9 @@ async fn each_of_a_mixed_list_is_what_it_is_alone() {
     let world = World::start().await;
     let owner = world.accounts[0];
     let target = world.deploy(&compiled("Box"), &[]).await;
-    let creation = artifact(OZ5, "TransparentUpgradeableProxy");
-    let arguments = (target, owner, Bytes::new()).abi_encode_params();
-    let transparent = world.deploy(&creation, &arguments).await;
+    let transparent = world.transparent(OZ5, target, owner).await;
     let admin = world.deploy(&artifact(OZ4, "ProxyAdmin"), &[]).await;
-    let creation = artifact(OZ4, "TransparentUpgradeableProxy");
-    let arguments = (target, admin, Bytes::new()).abi_encode_params();
-    let older = world.deploy(&creation, &arguments).await;
+    let older = world.transparent(OZ4, target, admin).await;
     let mut list = vec![owner, transparent, target, older];
     for name in ["Owned4", "Owned5"] {
         let logic = world.deploy(&compiled(name), &[]).await;

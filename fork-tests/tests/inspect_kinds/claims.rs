@@ -19,12 +19,7 @@ async fn the_controller_tree_names_multisigs_and_timelocks() {
         .await;
     for (owner, kind) in [(safe, "multisig"), (timelock, "timelock")] {
         let admin = world.deploy(&artifact(OZ4, "ProxyAdmin"), &[]).await;
-        let proxy = world
-            .deploy(
-                &artifact(OZ4, "TransparentUpgradeableProxy"),
-                &params((blue, admin, Bytes::new())),
-            )
-            .await;
+        let proxy = world.transparent(OZ4, blue, admin).await;
         let hand_over = transferOwnershipCall { next: owner }.abi_encode();
         world.act(world.accounts[0], admin, &hand_over.into()).await;
         let found = look(&world, proxy).await;
@@ -90,12 +85,7 @@ async fn the_requests_for_recording_are_the_upgrade_calls() {
     let world = World::start().await;
     let (blue, _) = boxes(&world).await;
     let admin = world.deploy(&artifact(OZ4, "ProxyAdmin"), &[]).await;
-    let proxy = world
-        .deploy(
-            &artifact(OZ4, "TransparentUpgradeableProxy"),
-            &params((blue, admin, Bytes::new())),
-        )
-        .await;
+    let proxy = world.transparent(OZ4, blue, admin).await;
     let found = look(&world, proxy).await;
     let path = found.upgrade.unwrap().path;
     let runs = found.proxy.unwrap().implementation;

@@ -8,12 +8,7 @@ async fn transparent_proxies_of_3_and_4_are_upgraded_through_their_proxy_admin()
     let (blue, green) = boxes(&world).await;
     for package in [OZ3, OZ4] {
         let admin = world.deploy(&artifact(package, "ProxyAdmin"), &[]).await;
-        let proxy = world
-            .deploy(
-                &artifact(package, "TransparentUpgradeableProxy"),
-                &params((blue, admin, Bytes::new())),
-            )
-            .await;
+        let proxy = world.transparent(package, blue, admin).await;
         let found = holds_what_it_says(&world, proxy, green).await;
         let owner = world.accounts[0];
         assert_found(
@@ -40,12 +35,7 @@ async fn a_transparent_proxy_with_a_bare_admin_is_upgraded_by_it() {
     let (blue, green) = boxes(&world).await;
     let admin = world.accounts[3];
     for package in [OZ3, OZ4] {
-        let proxy = world
-            .deploy(
-                &artifact(package, "TransparentUpgradeableProxy"),
-                &params((blue, admin, Bytes::new())),
-            )
-            .await;
+        let proxy = world.transparent(package, blue, admin).await;
         let found = holds_what_it_says(&world, proxy, green).await;
         assert_found(
             &found,
@@ -66,12 +56,7 @@ async fn a_transparent_proxy_of_5_obeys_the_admin_in_its_code_whatever_the_slot_
     let world = World::start().await;
     let (blue, green) = boxes(&world).await;
     let owner = world.accounts[2];
-    let proxy = world
-        .deploy(
-            &artifact(OZ5, "TransparentUpgradeableProxy"),
-            &params((blue, owner, Bytes::new())),
-        )
-        .await;
+    let proxy = world.transparent(OZ5, blue, owner).await;
     let admin = proxy.create(1);
     let expected = through_admin(
         ProxyKind::TransparentV5,
@@ -100,12 +85,7 @@ async fn a_proxy_admin_of_5_over_a_proxy_of_4_is_not_proven_and_says_why() {
     let admin = world
         .deploy(&artifact(OZ5, "ProxyAdmin"), &params((owner,)))
         .await;
-    let proxy = world
-        .deploy(
-            &artifact(OZ4, "TransparentUpgradeableProxy"),
-            &params((blue, admin, Bytes::new())),
-        )
-        .await;
+    let proxy = world.transparent(OZ4, blue, admin).await;
     let found = look(&world, proxy).await;
     let verb = Verb::AdminUpgradeAndCall;
     assert_found(

@@ -21,12 +21,7 @@ async fn what_a_pruned_node_refuses_is_named_and_the_rest_is_still_told() {
     let (blue, _) = boxes(&world).await;
     let owner = world.accounts[0];
     let admin = world.deploy(&artifact(OZ4, "ProxyAdmin"), &[]).await;
-    let proxy = world
-        .deploy(
-            &artifact(OZ4, "TransparentUpgradeableProxy"),
-            &params((blue, admin, Bytes::new())),
-        )
-        .await;
+    let proxy = world.transparent(OZ4, blue, admin).await;
 
     // What decides whether it is a proxy.
     for slot in [IMPLEMENTATION_SLOT, ADMIN_SLOT] {

@@ -104,18 +104,8 @@ pub(super) async fn through(
     let proxy = subject.proxy;
     if !through_contract(session, proxy, admin, (proxy, slot), into).await? {
         into.paths.push(UpgradePath {
-            proxy,
-            verb: direct.0,
-            verb_with_data: direct.1,
             from: admin,
-            to: proxy,
-            holder: proxy,
-            slot,
-            steps: Vec::new(),
-            steps_with_data: Vec::new(),
-            steps_back: Vec::new(),
-            steps_again: Vec::new(),
-            offset: 0,
+            ..UpgradePath::one_call(proxy, slot, direct.0, direct.1)
         });
     }
     Ok(())
@@ -160,18 +150,10 @@ pub(super) async fn through_contract(
         Verb::AdminUpgrade
     };
     let path = UpgradePath {
-        proxy,
-        verb,
-        verb_with_data: Some(Verb::AdminUpgradeAndCall),
         from: owner.address().unwrap_or_default(),
         to: admin,
         holder: place.0,
-        slot: place.1,
-        steps: Vec::new(),
-        steps_with_data: Vec::new(),
-        steps_back: Vec::new(),
-        steps_again: Vec::new(),
-        offset: 0,
+        ..UpgradePath::one_call(proxy, place.1, verb, Some(Verb::AdminUpgradeAndCall))
     };
     if !path.from.is_zero() {
         into.paths.push(path);

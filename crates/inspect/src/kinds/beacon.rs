@@ -88,18 +88,9 @@ impl Kind for Beacon {
         }
         let path = match form {
             Form::Standard | Form::Other => UpgradePath {
-                proxy: subject.proxy,
-                verb: Verb::BeaconUpgradeTo,
-                verb_with_data: None,
-                from: Address::ZERO,
                 to: beacon,
                 holder: beacon,
-                slot,
-                steps: Vec::new(),
-                steps_with_data: Vec::new(),
-                steps_back: Vec::new(),
-                steps_again: Vec::new(),
-                offset: 0,
+                ..UpgradePath::one_call(subject.proxy, slot, Verb::BeaconUpgradeTo, None)
             },
             Form::Child => {
                 let function = "upgradeChildTo(address)";

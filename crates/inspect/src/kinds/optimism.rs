@@ -53,20 +53,12 @@ impl Kind for Optimism {
                 found.shut = Some("it has no admin: nobody can upgrade it".into());
             }
             Err(unread) if tells_nobody(session, &subject.code).await? => {
-                let path = UpgradePath {
+                let path = UpgradePath::one_call(
                     proxy,
-                    verb: Verb::UpgradeTo,
-                    verb_with_data: Some(Verb::UpgradeToAndCall),
-                    from: Address::ZERO,
-                    to: proxy,
-                    holder: proxy,
-                    slot: IMPLEMENTATION_SLOT,
-                    steps: Vec::new(),
-                    steps_with_data: Vec::new(),
-                    steps_back: Vec::new(),
-                    steps_again: Vec::new(),
-                    offset: 0,
-                };
+                    IMPLEMENTATION_SLOT,
+                    Verb::UpgradeTo,
+                    Some(Verb::UpgradeToAndCall),
+                );
                 let why = format!("its admin is not known: {unread}");
                 found.notes.push(why.clone());
                 found.unsent = Some((path, why));

@@ -110,20 +110,12 @@ impl Kind for OwnedProxy {
         }
         let mut found = Recognized::new(self.kind);
         let with_data = has_selector(&subject.code, IProxy::upgradeToAndCallCall::SELECTOR);
-        let mut path = UpgradePath {
+        let mut path = UpgradePath::one_call(
             proxy,
-            verb: Verb::UpgradeTo,
-            verb_with_data: with_data.then_some(Verb::UpgradeToAndCall),
-            from: Address::ZERO,
-            to: proxy,
-            holder: proxy,
-            slot: self.slot,
-            steps: Vec::new(),
-            steps_with_data: Vec::new(),
-            steps_back: Vec::new(),
-            steps_again: Vec::new(),
-            offset: 0,
-        };
+            self.slot,
+            Verb::UpgradeTo,
+            with_data.then_some(Verb::UpgradeToAndCall),
+        );
         match in_slot {
             Ok(Some(owner)) => {
                 path.from = owner;

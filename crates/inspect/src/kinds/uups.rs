@@ -8,7 +8,7 @@ use crate::{
     error::InspectError,
     session::{Played, Session},
 };
-use alloy_primitives::{Address, B256, U256, b256};
+use alloy_primitives::{B256, U256, b256};
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
 use cutover_types::{
@@ -76,20 +76,12 @@ impl Kind for Uups {
                 "the admin slot says {claimed}, but the proxy does not obey it"
             ));
         }
-        let path = UpgradePath {
-            proxy: subject.proxy,
+        let path = UpgradePath::one_call(
+            subject.proxy,
+            IMPLEMENTATION_SLOT,
             verb,
-            verb_with_data: Some(Verb::UpgradeToAndCall),
-            from: Address::ZERO,
-            to: subject.proxy,
-            holder: subject.proxy,
-            slot: IMPLEMENTATION_SLOT,
-            steps: Vec::new(),
-            steps_with_data: Vec::new(),
-            steps_back: Vec::new(),
-            steps_again: Vec::new(),
-            offset: 0,
-        };
+            Some(Verb::UpgradeToAndCall),
+        );
         authority::paths(session, path, implementation, &mut found).await?;
         Ok(Some(found))
     }

@@ -2,7 +2,6 @@
 
 use super::{Kind, Recognized, Subject, admin};
 use crate::{code::has_word, error::InspectError, session::Session};
-use alloy_primitives::Address;
 use async_trait::async_trait;
 use cutover_types::{
     ProxyKind, UpgradePath, Verb,
@@ -57,18 +56,10 @@ impl Kind for ZosAdmin {
 
 /// The admin's own call, from nobody yet.
 fn direct_path(subject: &Subject) -> UpgradePath {
-    UpgradePath {
-        proxy: subject.proxy,
-        verb: Verb::UpgradeTo,
-        verb_with_data: Some(Verb::UpgradeToAndCall),
-        from: Address::ZERO,
-        to: subject.proxy,
-        holder: subject.proxy,
-        slot: ZOS_IMPLEMENTATION_SLOT,
-        steps: Vec::new(),
-        steps_with_data: Vec::new(),
-        steps_back: Vec::new(),
-        steps_again: Vec::new(),
-        offset: 0,
-    }
+    UpgradePath::one_call(
+        subject.proxy,
+        ZOS_IMPLEMENTATION_SLOT,
+        Verb::UpgradeTo,
+        Some(Verb::UpgradeToAndCall),
+    )
 }

@@ -66,18 +66,14 @@ impl World {
     /// Everything in order.
     pub(super) fn new() -> Self {
         let path = UpgradePath {
-            proxy: PROXY,
-            verb: Verb::AdminUpgrade,
-            verb_with_data: Some(Verb::AdminUpgradeAndCall),
             from: OWNER,
             to: ADMIN,
-            holder: PROXY,
-            slot: IMPLEMENTATION_SLOT,
-            steps: Vec::new(),
-            steps_with_data: Vec::new(),
-            steps_back: Vec::new(),
-            steps_again: Vec::new(),
-            offset: 0,
+            ..UpgradePath::one_call(
+                PROXY,
+                IMPLEMENTATION_SLOT,
+                Verb::AdminUpgrade,
+                Some(Verb::AdminUpgradeAndCall),
+            )
         };
         let code = |address| CodeAt {
             address,

@@ -36,18 +36,14 @@ pub(super) fn code(byte: u8) -> CodeAt {
 
 fn path() -> UpgradePath {
     UpgradePath {
-        proxy: PROXY,
-        verb: Verb::AdminUpgrade,
-        verb_with_data: Some(Verb::AdminUpgradeAndCall),
         from: SAFE,
         to: ADMIN,
-        holder: PROXY,
-        slot: IMPLEMENTATION_SLOT,
-        steps: Vec::new(),
-        steps_with_data: Vec::new(),
-        steps_back: Vec::new(),
-        steps_again: Vec::new(),
-        offset: 0,
+        ..UpgradePath::one_call(
+            PROXY,
+            IMPLEMENTATION_SLOT,
+            Verb::AdminUpgrade,
+            Some(Verb::AdminUpgradeAndCall),
+        )
     }
 }
 

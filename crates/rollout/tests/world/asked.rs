@@ -51,18 +51,13 @@ fn controller(address: Address, kind: &str) -> Controller {
 fn inspection(blue: CodeAt) -> Inspection {
     let from = owner().address();
     let path = UpgradePath {
-        proxy: PROXY,
-        verb: Verb::UpgradeTo,
-        verb_with_data: Some(Verb::UpgradeToAndCall),
         from,
-        to: PROXY,
-        holder: PROXY,
-        slot: IMPLEMENTATION_SLOT,
-        offset: 0,
-        steps: vec![],
-        steps_with_data: vec![],
-        steps_back: vec![],
-        steps_again: vec![],
+        ..UpgradePath::one_call(
+            PROXY,
+            IMPLEMENTATION_SLOT,
+            Verb::UpgradeTo,
+            Some(Verb::UpgradeToAndCall),
+        )
     };
     Inspection {
         address: PROXY,

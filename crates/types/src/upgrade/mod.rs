@@ -119,6 +119,29 @@ fn is_zero(offset: &u8) -> bool {
 }
 
 impl UpgradePath {
+    /// A path of one call to the proxy, which writes `slot` of the proxy; its sender is not known yet.
+    pub fn one_call(
+        proxy: Address,
+        slot: alloy_primitives::B256,
+        verb: Verb,
+        verb_with_data: Option<Verb>,
+    ) -> Self {
+        Self {
+            proxy,
+            verb,
+            verb_with_data,
+            from: Address::ZERO,
+            to: proxy,
+            holder: proxy,
+            slot,
+            offset: 0,
+            steps: Vec::new(),
+            steps_with_data: Vec::new(),
+            steps_back: Vec::new(),
+            steps_again: Vec::new(),
+        }
+    }
+
     /// A path of `steps`; the first names sender and receiver.
     pub fn of(proxy: Address, slot: alloy_primitives::B256, steps: Vec<UpgradeStep>) -> Self {
         let first = steps.first();
@@ -126,22 +149,12 @@ impl UpgradePath {
             Receiver::Contract(to) => to,
             Receiver::Implementation => proxy,
         });
+        let with_data = steps.iter().any(UpgradeStep::carries_data);
         Self {
-            proxy,
-            verb: Verb::Steps,
-            verb_with_data: steps
-                .iter()
-                .any(UpgradeStep::carries_data)
-                .then_some(Verb::Steps),
             from: first.map(|step| step.from).unwrap_or_default(),
             to: to.unwrap_or(proxy),
-            holder: proxy,
-            slot,
-            steps_with_data: Vec::new(),
-            steps_back: Vec::new(),
-            steps_again: Vec::new(),
-            offset: 0,
             steps,
+            ..Self::one_call(proxy, slot, Verb::Steps, with_data.then_some(Verb::Steps))
         }
     }
 

@@ -133,18 +133,13 @@ pub(super) fn code(block: &RecordedBlock, address: Address) -> Bytes {
 /// How USDC is upgraded.
 pub(super) fn usdc_path() -> UpgradePath {
     UpgradePath {
-        proxy: USDC,
-        verb: Verb::UpgradeTo,
-        verb_with_data: Some(Verb::UpgradeToAndCall),
         from: USDC_ADMIN,
-        to: USDC,
-        holder: USDC,
-        slot: ZOS_IMPLEMENTATION_SLOT,
-        steps: Vec::new(),
-        steps_with_data: Vec::new(),
-        steps_back: Vec::new(),
-        steps_again: Vec::new(),
-        offset: 0,
+        ..UpgradePath::one_call(
+            USDC,
+            ZOS_IMPLEMENTATION_SLOT,
+            Verb::UpgradeTo,
+            Some(Verb::UpgradeToAndCall),
+        )
     }
 }
 

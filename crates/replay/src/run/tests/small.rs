@@ -38,18 +38,8 @@ pub(super) fn one_way() -> Bytes {
 
 pub(super) fn path() -> UpgradePath {
     UpgradePath {
-        proxy: PROXY,
-        verb: Verb::UpgradeTo,
-        verb_with_data: None,
         from: OWNER,
-        to: PROXY,
-        holder: PROXY,
-        slot: SLOT,
-        steps: Vec::new(),
-        steps_with_data: Vec::new(),
-        steps_back: Vec::new(),
-        steps_again: Vec::new(),
-        offset: 0,
+        ..UpgradePath::one_call(PROXY, SLOT, Verb::UpgradeTo, None)
     }
 }
 
