@@ -10,6 +10,7 @@ pub mod anvil;
 mod block;
 pub mod error;
 pub mod facade;
+pub mod fees;
 pub mod fetch;
 pub mod folder;
 pub mod keys;

@@ -1,17 +1,25 @@
 //! What sending a transaction needs of a node, and what following it needs.
 
-use crate::{error::ChainError, node::Node, rpc};
+use crate::{
+    error::ChainError,
+    fees::{self, FeeError, Fees, GasError},
+    node::Node,
+    rpc,
+};
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use cutover_types::Call;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use thiserror::Error;
 
 type Read<T> = Result<T, ChainError>;
 
 /// Tip when the node suggests none: one gwei.
 const USUAL_TIP: u128 = 1_000_000_000;
+/// Transactions of one sender that may wait before another one; nodes keep about so many.
+const MOST_WAITING: u64 = 64;
 /// Blocks after which a chain without the tags counts as final.
 const FINAL_DEPTH: u64 = 64;
 /// Blocks after which a chain without the tags counts as safe.
@@ -38,17 +46,6 @@ impl At {
             Self::Hash(hash) => json!({"blockHash": hash, "requireCanonical": true}),
         }
     }
-}
-
-/// What gas costs now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fees {
-    /// Base fee of the next block.
-    pub base_fee: u128,
-    /// Tip per gas.
-    pub tip: u128,
-    /// Most to pay per gas: twice the base fee, and the tip. Serves for six full blocks in a row.
-    pub max_fee: u128,
 }
 
 /// An account's nonces.
@@ -136,6 +133,21 @@ pub async fn nonces(node: &Node, address: Address) -> Read<Nonces> {
     })
 }
 
+/// An account's nonce as the node would prove it; `None` where it makes no proofs, or proves that there is no
+/// such account: nodes of forks know only what changed since. It shows a wrong count.
+pub async fn proof_nonce(node: &Node, address: Address) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Proof {
+        nonce: U64,
+        balance: U256,
+    }
+    let params = json!([address, [], "latest"]);
+    let proof: Read<Proof> = node.call("eth_getProof", params).await;
+    let proof = proof.ok()?;
+    let is_there = !proof.nonce.is_zero() || !proof.balance.is_zero();
+    is_there.then(|| proof.nonce.to())
+}
+
 /// What gas costs, from the fees of the last blocks; from the newest block where a node has no history.
 pub async fn fees(node: &Node) -> Read<Fees> {
     let (base_fee, tip) = match history(node).await {
@@ -152,12 +164,7 @@ pub async fn fees(node: &Node) -> Read<Fees> {
             suggested.map_or(USUAL_TIP, |tip| tip.saturating_to())
         }
     };
-    let max_fee = base_fee.saturating_mul(2).saturating_add(tip);
-    Ok(Fees {
-        base_fee,
-        tip,
-        max_fee,
-    })
+    Ok(Fees::of(base_fee, tip))
 }
 
 #[derive(Deserialize)]
@@ -191,11 +198,20 @@ async fn history(node: &Node) -> Read<(u128, Option<u128>)> {
     Ok((base_fee.saturating_to(), tips.get(tips.len() / 2).copied()))
 }
 
+/// Gas a block holds.
+async fn room(node: &Node) -> Read<u64> {
+    let limit = newest(node).await?.and_then(|block| block.gas_limit);
+    Ok(limit.map_or(u64::MAX, |limit| limit.to()))
+}
+
+async fn newest(node: &Node) -> Read<Option<Block>> {
+    node.call("eth_getBlockByNumber", json!(["latest", false]))
+        .await
+}
+
 async fn newest_base_fee(node: &Node) -> Read<u128> {
-    let block: Option<Block> = node
-        .call("eth_getBlockByNumber", json!(["latest", false]))
-        .await?;
-    block
+    newest(node)
+        .await?
         .and_then(|block| block.base_fee_per_gas)
         .map(|fee| fee.saturating_to())
         .ok_or_else(|| ChainError::Unsupported {
@@ -203,35 +219,76 @@ async fn newest_base_fee(node: &Node) -> Read<u128> {
         })
 }
 
-/// Gas the call needs, and a quarter more: what it needs can grow until it is mined.
+/// Gas the call needs.
 ///
 /// # Errors
 /// Also when the call would fail, with what the node says.
 pub async fn estimate(node: &Node, from: Address, call: &Call) -> Read<u64> {
     let request = json!({"from": from, "to": call.to, "value": call.value, "data": call.data});
     let gas: U64 = node.call("eth_estimateGas", json!([request])).await?;
-    let gas: u64 = gas.to();
-    Ok(gas.saturating_add(gas / 4))
+    Ok(gas.to())
 }
 
-/// Builds the transaction of a call, with the next nonce that nothing waits for, and says what the
-/// sender must have for it.
+/// Why no transaction is made of a call.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// The node was not read, or says that the call would fail.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// Gas is dearer than allowed.
+    #[error(transparent)]
+    Fee(#[from] FeeError),
+    /// It could not be mined.
+    #[error(transparent)]
+    Gas(#[from] GasError),
+    /// Too much waits before it.
+    #[error(
+        "{from} has transactions under way: nonce {latest} is next, {pending} with those that wait"
+    )]
+    FarAhead {
+        /// Who sends.
+        from: Address,
+        /// Its nonce by the newest block.
+        latest: u64,
+        /// With what waits in the pool.
+        pending: u64,
+    },
+}
+
+/// Builds the transaction of a call, with the next nonce that nothing waits for and at most `max_fee` per
+/// gas, and says what the sender must have for it.
 ///
 /// # Errors
-/// Also when the call would fail, or is a delegate call.
-pub async fn prepare(node: &Node, from: Address, call: &Call) -> Read<(TxEip1559, U256)> {
+/// Also when the call would fail, is a delegate call, or could not be mined at that price.
+pub async fn prepare(
+    node: &Node,
+    from: Address,
+    call: &Call,
+    max_fee: Option<u128>,
+) -> Result<(TxEip1559, U256), PrepareError> {
     if call.operation != 0 {
-        return Err(ChainError::Local {
+        return Err(PrepareError::Chain(ChainError::Local {
             what: "the call cannot be sent".into(),
             detail: "an account cannot make a delegate call".into(),
-        });
+        }));
     }
-    let (chain_id, nonces, fees, gas_limit) = futures::try_join!(
+    let (chain_id, nonces, fees, gas, room) = futures::try_join!(
         node.chain_id(),
         nonces(node, from),
         fees(node),
-        estimate(node, from, call)
+        estimate(node, from, call),
+        room(node)
     )?;
+    if nonces.pending - nonces.latest > MOST_WAITING {
+        return Err(PrepareError::FarAhead {
+            from,
+            latest: nonces.latest,
+            pending: nonces.pending,
+        });
+    }
+    let fees = fees.within(max_fee)?;
+    let gas_limit = fees::gas_limit(&call.data, gas, room)?;
     let transaction = TxEip1559 {
         chain_id,
         nonce: nonces.pending,
@@ -363,6 +420,8 @@ struct Block {
     hash: B256,
     #[serde(default)]
     base_fee_per_gas: Option<U256>,
+    #[serde(default)]
+    gas_limit: Option<U64>,
 }
 
 /// Hash of the block the node has at this height, if it has one.

@@ -35,7 +35,7 @@ async fn a_call_is_prepared_sent_and_found() {
         value: U256::from(5),
         ..Call::new(to, Bytes::new())
     };
-    let (transaction, required) = prepare(node, signer.address(), &call).await.unwrap();
+    let (transaction, required) = prepare(node, signer.address(), &call, None).await.unwrap();
     assert_eq!((transaction.chain_id, transaction.nonce), (31_337, 0));
     assert_eq!(transaction.gas_limit, 26_250);
     assert!(transaction.max_fee_per_gas > transaction.max_priority_fee_per_gas);
@@ -56,7 +56,7 @@ async fn a_call_is_prepared_sent_and_found() {
     );
     // The next call queues behind it.
     assert_eq!(
-        prepare(node, signer.address(), &call)
+        prepare(node, signer.address(), &call, None)
             .await
             .unwrap()
             .0
@@ -81,11 +81,11 @@ async fn a_call_that_would_fail_is_refused_before_it_is_signed() {
         .await
         .unwrap();
     let call = Call::new(to, Bytes::new());
-    let error = prepare(anvil.node(), signer().address(), &call)
+    let error = prepare(anvil.node(), signer().address(), &call, None)
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ChainError::Rpc { data: Some(data), .. } if data[..] == [0x2a]),
+        matches!(&error, PrepareError::Chain(ChainError::Rpc { data: Some(data), .. }) if data[..] == [0x2a]),
         "{error:?}"
     );
     let delegate = Call {
@@ -93,7 +93,7 @@ async fn a_call_that_would_fail_is_refused_before_it_is_signed() {
         ..call
     };
     assert!(
-        prepare(anvil.node(), signer().address(), &delegate)
+        prepare(anvil.node(), signer().address(), &delegate, None)
             .await
             .is_err()
     );
@@ -157,14 +157,14 @@ async fn finality_is_what_the_node_says() {
 }
 
 /// A node that answers every method by one rule.
-async fn mock(answer: fn(&str, &Value) -> Value) -> Node {
+async fn mock(answer: impl Fn(&str, &Value) -> Value + Clone + Send + Sync + 'static) -> Node {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap())
         .parse()
         .unwrap();
     let app = axum::Router::new().route(
         "/",
-        axum::routing::post(move |axum::Json(request): axum::Json<Value>| async move {
+        axum::routing::post(async move |axum::Json(request): axum::Json<Value>| {
             let mut reply = answer(request["method"].as_str().unwrap(), &request["params"]);
             reply["jsonrpc"] = json!("2.0");
             reply["id"] = request["id"].clone();
@@ -244,6 +244,59 @@ async fn fees_come_from_history_and_else_from_the_newest_block() {
         max_fee: 200 + USUAL_TIP,
     };
     assert_eq!(fees(&plain).await.unwrap(), expected);
+}
+
+/// Answers what a transaction is made of, with one answer exchanged.
+async fn node_that_says(method: &'static str, answer: Value) -> Node {
+    mock(move |asked, params| match asked {
+        asked if asked == method && (asked != "eth_getTransactionCount" || params[1] == "pending") => {
+            json!({"result": answer})
+        }
+        "eth_chainId" => json!({"result": "0x1"}),
+        "eth_getTransactionCount" => json!({"result": "0x5"}),
+        "eth_maxPriorityFeePerGas" => json!({"result": "0x3b9aca00"}),
+        "eth_estimateGas" => json!({"result": "0x7530"}),
+        "eth_getBlockByNumber" => json!({"result": {
+            "number": "0x1", "hash": B256::ZERO, "baseFeePerGas": "0x3b9aca00", "gasLimit": "0x1c9c380",
+        }}),
+        _ => json!({"error": {"code": -32601, "message": "no"}}),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nothing_is_prepared_that_is_too_dear_or_could_not_be_mined() {
+    let call = Call::new(Address::repeat_byte(7), Bytes::from_static(&[1, 2, 3]));
+    let cases = [
+        (
+            "eth_maxPriorityFeePerGas",
+            "0x2386f26fc10000",
+            "the tip is 10000000000000000 wei",
+        ),
+        ("eth_estimateGas", "0x1", "takes less than 21048"),
+        (
+            "eth_estimateGas",
+            "0x1c9c381",
+            "more than the 30000000 of a block",
+        ),
+        (
+            "eth_getTransactionCount",
+            "0x10000000000",
+            "has transactions under way",
+        ),
+    ];
+    let from = signer().address();
+    for (method, answer, expected) in cases {
+        let node = node_that_says(method, json!(answer)).await;
+        let error = prepare(&node, from, &call, None).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let dear = node_that_says("eth_maxPriorityFeePerGas", json!("0x2386f26fc10000")).await;
+    let (transaction, required) = prepare(&dear, from, &call, Some(2_000_000_000))
+        .await
+        .unwrap();
+    assert_eq!((transaction.nonce, transaction.gas_limit), (5, 37_500));
+    assert_eq!(required, U256::from(37_500_u64 * 2_000_000_000));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `cutover deploy`: green on chain, at an address that commits to its code.
 
 use crate::{
-    commands::{code, cut},
+    commands::{code, cut, upgrade::Price},
     context::{Context, chain_stop},
     exit::{Exit, OrStop, stop, usage},
     signer::SignerArgs,
@@ -40,6 +40,8 @@ pub(crate) struct Deploy {
     /// CREATE2 salt
     #[arg(long, value_name = "HASH", default_value_t = B256::ZERO)]
     salt: B256,
+    #[command(flatten)]
+    price: Price,
     #[command(flatten)]
     signer: SignerArgs,
 }
@@ -138,9 +140,10 @@ impl Deploy {
             let signer = self.signer.unlock().await?;
             let data = [self.salt.as_slice(), init_code].concat();
             let call = Call::new(CREATE2_DEPLOYER, data);
-            let (transaction, required) = submit::prepare(node, signer.address(), &call)
-                .await
-                .map_err(|error| refused(&error))?;
+            let (transaction, required) =
+                submit::prepare(node, signer.address(), &call, self.price.max_fee)
+                    .await
+                    .map_err(|error| refused(&error))?;
             let balance = submit::balance(node, signer.address())
                 .await
                 .map_err(|error| chain_stop(&error))?;
@@ -196,7 +199,7 @@ pub(super) fn unfunded(address: Address, balance: U256, required: U256) -> eyre:
     )
 }
 
-fn refused(error: &cutover_chain::ChainError) -> eyre::Report {
+fn refused(error: &(dyn std::error::Error + 'static)) -> eyre::Report {
     stop(
         Exit::PreflightRefused,
         crate::exit::chain(error),

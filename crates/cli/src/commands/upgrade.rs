@@ -47,12 +47,20 @@ pub(crate) struct Follow {
     /// Stop following after this long; the next run goes on
     #[arg(long, value_name = "SECONDS")]
     patience: Option<u64>,
-    /// Highest fee per gas, in wei
-    #[arg(long, value_name = "WEI")]
-    max_fee: Option<u128>,
+    #[command(flatten)]
+    price: Price,
     /// Seconds between two looks at the chain
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     poll: f64,
+}
+
+/// What gas may cost.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transaction")]
+pub(crate) struct Price {
+    /// Highest fee per gas, in wei
+    #[arg(long, value_name = "WEI")]
+    pub(super) max_fee: Option<u128>,
 }
 
 impl Follow {
@@ -63,7 +71,7 @@ impl Follow {
                 .map_or(Finality::Finalized, Finality::Confirmations),
             poll: Duration::from_secs_f64(self.poll.clamp(0.05, 3_600.0)),
             patience: self.patience.map(Duration::from_secs),
-            max_fee: self.max_fee,
+            max_fee: self.price.max_fee,
             through: None,
         }
     }
