@@ -111,6 +111,24 @@ impl Attempts {
         open
     }
 
+    /// Every transaction of the same call with the same nonce: at most one of them is ever included.
+    pub(crate) fn at_nonce_of(&self, attempt: &Attempt) -> impl Iterator<Item = &Attempt> {
+        let is_one = |other: &&Attempt| {
+            (other.from, other.nonce, other.direction)
+                == (attempt.from, attempt.nonce, attempt.direction)
+        };
+        self.all.iter().filter(is_one)
+    }
+
+    /// Which of them counts: the one in a block, else the last that may still be included.
+    pub(crate) fn leader(&self, attempt: &Attempt) -> Option<&Attempt> {
+        let mut included = self
+            .at_nonce_of(attempt)
+            .filter(|one| one.block.is_some() && one.state != Progression::Abandoned);
+        let open = self.at_nonce_of(attempt).filter(|one| one.is_open());
+        included.next().or(open.last())
+    }
+
     /// What moved the proxy last.
     pub(crate) fn last_effect(&self) -> Option<&Attempt> {
         let moves = |a: &&Attempt| a.took_effect() && a.more == 0;

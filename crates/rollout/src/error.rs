@@ -51,6 +51,14 @@ pub enum RolloutError {
         /// Why it is not sent again.
         refusals: Vec<PreflightError>,
     },
+    /// A transaction that was signed before is not replaced, and may be under way.
+    #[error("transaction {hash}, signed before, may still be included; it is not replaced: {}", list(.refusals))]
+    NotReplaced {
+        /// Transaction hash.
+        hash: B256,
+        /// Why not.
+        refusals: Vec<PreflightError>,
+    },
     /// Its nonce is used in a settled block, and it cannot be told whether it used it itself.
     #[error(
         "it cannot be told whether transaction {hash} was included: {}",
@@ -196,6 +204,7 @@ impl RolloutError {
             Self::Chain { .. }
             | Self::NotAccepted { .. }
             | Self::NotResent { .. }
+            | Self::NotReplaced { .. }
             | Self::Untold { .. }
             | Self::StillPending { .. }
             | Self::NotFinal { .. }

@@ -82,29 +82,55 @@ async fn look(
     for mut open in Attempts::of(run.journal.entries()).open() {
         let was = open.state;
         let why = observe(run, &mut open).await?;
+        let counts = leader(run, &open);
         let is_lost = open.is_open() && open.block.is_none() && why.is_none();
-        untold = untold.or(why.map(|why| (open.hash, why)));
+        if counts.block.is_none() {
+            untold = untold.or(why.map(|why| (open.hash, why)));
+        }
         let is_due = looks % RESEND_EVERY == RESEND_EVERY - 1;
-        if is_lost && (was == Progression::Included || is_due) {
+        if is_lost && counts.hash == open.hash && (was == Progression::Included || is_due) {
             resend(run, &open).await;
         }
-        if open.hash != goal.hash {
-            continue;
-        }
-        if open.state == Progression::Abandoned {
-            return Err(RolloutError::Replaced {
-                hash: open.hash,
-                from: open.from,
-                nonce: open.nonce,
-            });
-        }
-        let is_new = open.block != goal.block;
-        *goal = open;
-        if let (true, true, Some(block)) = (is_new, goal.success, goal.block) {
-            must_have_moved(run, going, goal, block).await?;
-        }
+    }
+    let counts = leader(run, goal);
+    if counts.state == Progression::Abandoned {
+        return Err(RolloutError::Replaced {
+            hash: counts.hash,
+            from: counts.from,
+            nonce: counts.nonce,
+        });
+    }
+    let is_new = counts.block != goal.block;
+    *goal = counts;
+    if let (true, true, Some(block)) = (is_new, goal.success, goal.block) {
+        must_have_moved(run, going, goal, block).await?;
     }
     Ok(untold)
+}
+
+/// Which of the transactions with this nonce counts, as the journal says.
+fn leader(run: &Rollout<'_>, attempt: &Attempt) -> Attempt {
+    let attempts = Attempts::of(run.journal.entries());
+    let last = attempts.at_nonce_of(attempt).last();
+    attempts.leader(attempt).or(last).unwrap_or(attempt).clone()
+}
+
+/// Brings every transaction with this nonce up to date; gives the one that counts, and what keeps the node
+/// from telling.
+pub(crate) async fn observe_all(
+    run: &mut Rollout<'_>,
+    attempt: &Attempt,
+) -> Result<(Attempt, Option<String>), RolloutError> {
+    let mut untold = None;
+    let attempts = Attempts::of(run.journal.entries());
+    for mut one in attempts.at_nonce_of(attempt).cloned() {
+        if one.is_open() {
+            untold = untold.or(observe(run, &mut one).await?);
+        }
+    }
+    let counts = leader(run, attempt);
+    let untold = untold.filter(|_| counts.block.is_none());
+    Ok((counts, untold))
 }
 
 fn tell(run: &Rollout<'_>, attempt: &Attempt) {
@@ -350,6 +376,7 @@ async fn settle(
         return Ok(None);
     }
     run.at(Step::FinalitySeen)?;
+    give_up_others(run, attempt, block)?;
     if !seen.success() {
         run.journal.append(Event::Abandoned {
             hash: attempt.hash,
@@ -416,6 +443,26 @@ async fn settle(
     }))
 }
 
+/// The others with the nonce of a transaction in a final block can never be included.
+fn give_up_others(
+    run: &mut Rollout<'_>,
+    included: &Attempt,
+    block: BlockId,
+) -> Result<(), RolloutError> {
+    let attempts = Attempts::of(run.journal.entries());
+    let others = attempts.at_nonce_of(included);
+    for other in others.filter(|other| other.hash != included.hash && other.is_open()) {
+        run.journal.append(Event::Abandoned {
+            hash: other.hash,
+            why: format!(
+                "nonce {} was used by transaction {} in final block {}",
+                included.nonce, included.hash, block.number
+            ),
+        })?;
+    }
+    Ok(())
+}
+
 /// What went before is at least as deep: it is settled too.
 async fn close_earlier(
     run: &mut Rollout<'_>,
@@ -429,6 +476,7 @@ async fn close_earlier(
         if goal.block.is_none_or(|goal| goal.number < block.number) {
             continue;
         }
+        give_up_others(run, &earlier, block)?;
         if !earlier.success {
             run.journal.append(Event::Abandoned {
                 hash: earlier.hash,

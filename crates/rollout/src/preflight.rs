@@ -3,7 +3,6 @@
 mod chain;
 mod error;
 mod executed;
-mod fees;
 
 pub use error::PreflightError;
 pub use executed::Executed;
@@ -164,7 +163,7 @@ pub async fn preflight_upgrade(
     judge_reports(proposal, current, &mut refusals);
     judge_expiry(node, proposal, &mut refusals).await;
     judge_standing(node, proposal, current, &mut refusals).await;
-    judge_chain(node, &going, signer, options, &mut refusals).await;
+    judge_chain(node, &going, signer, options, None, &mut refusals).await;
     refusals
 }
 
@@ -176,7 +175,8 @@ pub async fn preflight_rollback(
     options: &Options,
 ) -> Vec<PreflightError> {
     let mut refusals = Vec::new();
-    judge_chain(node, &Move::back(pointer), signer, options, &mut refusals).await;
+    let going = Move::back(pointer);
+    judge_chain(node, &going, signer, options, None, &mut refusals).await;
     refusals
 }
 

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use cutover_chain::{ChainError, Node};
-use cutover_types::{Call, inspection::BlockId};
+use cutover_types::inspection::BlockId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ struct SeenBlock {
     #[serde(default)]
     base_fee_per_gas: Option<U256>,
     #[serde(default)]
-    gas_limit: U64,
+    gas_limit: Option<U64>,
     #[serde(default)]
     timestamp: U64,
 }
@@ -88,7 +88,7 @@ pub(crate) async fn head(node: &Node) -> Read<Head> {
             hash: block.hash,
         },
         base_fee: block.base_fee_per_gas.map(|fee| fee.saturating_to()),
-        gas_limit: block.gas_limit.to(),
+        gas_limit: block.gas_limit.map_or(u64::MAX, |limit| limit.to()),
         timestamp: block.timestamp.to(),
     })
 }
@@ -200,13 +200,6 @@ pub(crate) async fn balance(node: &Node, address: Address) -> Read<U256> {
 pub(crate) async fn priority_fee(node: &Node) -> u128 {
     let fee: Read<U256> = node.call("eth_maxPriorityFeePerGas", json!([])).await;
     fee.map_or(1_000_000_000, |fee| fee.saturating_to())
-}
-
-/// Gas the call needs; an error of the node's when it would fail.
-pub(crate) async fn estimate(node: &Node, from: Address, call: &Call) -> Read<u64> {
-    let request = json!({"from": from, "to": call.to, "value": call.value, "data": call.data});
-    let gas: U64 = node.call("eth_estimateGas", json!([request])).await?;
-    Ok(gas.to())
 }
 
 /// The receipt of a transaction, if it is in a block.

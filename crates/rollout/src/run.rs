@@ -43,6 +43,8 @@ pub struct Options {
     /// The call that carries the proposal's call, when a contract controls the proxy: a Safe's
     /// `execTransaction` with its signatures.
     pub through: Option<Call>,
+    /// Sign a transaction that is in no block anew, at the same nonce for a higher fee.
+    pub replace: bool,
 }
 
 impl Default for Options {
@@ -53,6 +55,7 @@ impl Default for Options {
             patience: None,
             max_fee: None,
             through: None,
+            replace: false,
         }
     }
 }
@@ -111,8 +114,10 @@ pub async fn upgrade(
     loop {
         let (going, attempt) = match start(&mut run, &way).await? {
             Begun::Open(going, attempt) => (going, *attempt),
-            Begun::Next(going) => {
-                if let Some(receipt) = nothing_to_do(&run, &going).await? {
+            Begun::Next(going, waits) => {
+                if waits.is_none()
+                    && let Some(receipt) = nothing_to_do(&run, &going).await?
+                {
                     return Ok(receipt);
                 }
                 let mut refusals = Vec::new();
@@ -123,7 +128,8 @@ pub async fn upgrade(
                 }
                 preflight::judge_standing(run.node, proposal, current, &mut refusals).await;
                 let pointer = Some((pointer.clone(), proposal_digest));
-                let attempt = send_new(&mut run, &going, pointer, refusals).await?;
+                let waits = waits.as_deref();
+                let attempt = send_new(&mut run, &going, waits, pointer, refusals).await?;
                 (going, attempt)
             }
         };
@@ -145,11 +151,14 @@ pub async fn rollback(mut run: Rollout<'_>) -> Result<Receipt, RolloutError> {
     loop {
         let (going, attempt) = match start(&mut run, &way).await? {
             Begun::Open(going, attempt) => (going, *attempt),
-            Begun::Next(going) => {
-                if let Some(receipt) = nothing_to_do(&run, &going).await? {
+            Begun::Next(going, waits) => {
+                if waits.is_none()
+                    && let Some(receipt) = nothing_to_do(&run, &going).await?
+                {
                     return Ok(receipt);
                 }
-                let attempt = send_new(&mut run, &going, None, Vec::new()).await?;
+                let waits = waits.as_deref();
+                let attempt = send_new(&mut run, &going, waits, None, Vec::new()).await?;
                 (going, attempt)
             }
         };
@@ -164,8 +173,8 @@ pub async fn rollback(mut run: Rollout<'_>) -> Result<Receipt, RolloutError> {
 enum Begun {
     /// A transaction that was signed before, to be followed.
     Open(Move, Box<Attempt>),
-    /// The call to send next.
-    Next(Move),
+    /// The call to send next, and the transaction whose place it takes.
+    Next(Move, Option<Box<Attempt>>),
 }
 
 /// Everything needed to return, from the proposal.
@@ -208,12 +217,8 @@ async fn start(run: &mut Rollout<'_>, going: &Move) -> Result<Begun, RolloutErro
     }
     let open = attempts.open();
     // Whatever goes the other way must at least be in a block: otherwise it could undo this run.
-    for mut other in open
-        .iter()
-        .filter(|a| a.direction != going.direction)
-        .cloned()
-    {
-        follow::observe(run, &mut other).await?;
+    for other in open.iter().filter(|a| a.direction != going.direction) {
+        let (other, _) = follow::observe_all(run, other).await?;
         if other.is_open() && other.state != Progression::Included {
             return Err(RolloutError::Unsettled {
                 hash: other.hash,
@@ -227,17 +232,16 @@ async fn start(run: &mut Rollout<'_>, going: &Move) -> Result<Begun, RolloutErro
     };
     if let Some(attempt) = open.into_iter().rfind(|a| a.direction == going.direction) {
         let going = at(attempt.more)?;
-        let attempt = resume(run, &going, attempt).await?;
-        return Ok(Begun::Open(going, Box::new(attempt)));
+        return resume(run, going, attempt).await;
     }
     let Some((more, block)) = attempts.begun(going.direction) else {
-        return Ok(Begun::Next(going.clone()));
+        return Ok(Begun::Next(going.clone(), None));
     };
     let going = at(more.saturating_sub(1))?;
     if let Some(block) = block {
         wait(run, &going, block).await?;
     }
-    Ok(Begun::Next(going))
+    Ok(Begun::Next(going, None))
 }
 
 /// Waits until the chain's clock is far enough past the call before.
@@ -275,14 +279,14 @@ async fn wait(run: &Rollout<'_>, going: &Move, before: BlockId) -> Result<(), Ro
 /// Takes up a transaction that was signed before.
 async fn resume(
     run: &mut Rollout<'_>,
-    going: &Move,
-    mut attempt: Attempt,
-) -> Result<Attempt, RolloutError> {
+    going: Move,
+    attempt: Attempt,
+) -> Result<Begun, RolloutError> {
     run.progress.warn(&format!(
         "resuming transaction {}, signed before with nonce {}",
         attempt.hash, attempt.nonce
     ));
-    let untold = follow::observe(run, &mut attempt).await?;
+    let (attempt, untold) = follow::observe_all(run, &attempt).await?;
     if !attempt.is_open() {
         return Err(RolloutError::Replaced {
             hash: attempt.hash,
@@ -290,24 +294,28 @@ async fn resume(
             nonce: attempt.nonce,
         });
     }
+    let mut attempt = Box::new(attempt);
     if attempt.state == Progression::Included || untold.is_some() {
-        return Ok(attempt);
+        return Ok(Begun::Open(going, attempt));
     }
     // Its nonce is used, maybe by itself: the same bytes can do nothing more, and following tells.
     let next = reads::nonce(run.node, attempt.from, At::Latest)
         .await
         .reading("the sender's nonce")?;
     if next > attempt.nonce {
-        return Ok(attempt);
+        return Ok(Begun::Open(going, attempt));
+    }
+    if run.options.replace {
+        return Ok(Begun::Next(going, Some(attempt)));
     }
     // Time passed since it was signed: it is only sent again if it still does what was agreed.
     let mut refusals = Vec::new();
-    preflight::judge_place(run.node, going, &mut refusals).await;
+    preflight::judge_place(run.node, &going, &mut refusals).await;
     if !refusals.is_empty() {
         // It may have been included between the two looks.
-        follow::observe(run, &mut attempt).await?;
+        let (attempt, _) = follow::observe_all(run, &attempt).await?;
         if attempt.state == Progression::Included {
-            return Ok(attempt);
+            return Ok(Begun::Open(going, Box::new(attempt)));
         }
         return Err(RolloutError::NotResent {
             hash: attempt.hash,
@@ -315,7 +323,7 @@ async fn resume(
         });
     }
     broadcast(run, &mut attempt).await?;
-    Ok(attempt)
+    Ok(Begun::Open(going, attempt))
 }
 
 /// A receipt when the slot holds the goal already and for good, with the transaction of the journal
@@ -389,18 +397,23 @@ async fn is_settled(run: &Rollout<'_>, going: &Move) -> Result<bool, RolloutErro
     }
 }
 
-/// Preflight, pointer, signature, broadcast: each on disk before the next.
+/// Preflight, pointer, signature, broadcast: each on disk before the next. What is signed takes the place of
+/// `waits`, or the next nonce.
 async fn send_new(
     run: &mut Rollout<'_>,
     going: &Move,
+    waits: Option<&Attempt>,
     pointer: Option<(RollbackPointer, B256)>,
     mut refusals: Vec<PreflightError>,
 ) -> Result<Attempt, RolloutError> {
     let signer = run.signer.address();
     let ready: Ready =
-        preflight::judge_chain(run.node, going, signer, run.options, &mut refusals).await;
+        preflight::judge_chain(run.node, going, signer, run.options, waits, &mut refusals).await;
     if !refusals.is_empty() {
-        return Err(RolloutError::Refused(refusals));
+        return Err(match waits.map(|waits| waits.hash) {
+            Some(hash) => RolloutError::NotReplaced { hash, refusals },
+            None => RolloutError::Refused(refusals),
+        });
     }
     run.at(Step::PreflightPassed)?;
     if let Some((pointer, proposal)) = pointer
@@ -418,6 +431,12 @@ async fn send_new(
         format_ether(most)
     ));
     let signed = send::sign(run.signer, going.chain_id, call, &ready).await?;
+    if let Some(waits) = waits {
+        run.progress.note(&format!(
+            "transaction {} takes the place of {}; whichever is included counts",
+            signed.hash, waits.hash
+        ));
+    }
     run.at(Step::Signed)?;
     run.journal.append(Event::Signed {
         direction: going.direction,

@@ -3,7 +3,7 @@
 use crate::{RolloutError, preflight::Ready};
 use alloy::network::TxSigner;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope, transaction::SignerRecoverable};
-use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{B256, Bytes, Signature};
 use cutover_chain::{ChainError, Node};
 use cutover_types::Call;
@@ -56,6 +56,12 @@ pub(crate) async fn sign(
         hash: *envelope.tx_hash(),
         raw: envelope.encoded_2718().into(),
     })
+}
+
+/// What was signed; `None` when these bytes are none of [`sign`].
+pub(crate) fn read(raw: &Bytes) -> Option<TxEip1559> {
+    let envelope = TxEnvelope::decode_2718_exact(raw).ok()?;
+    Some(envelope.as_eip1559()?.tx().clone())
 }
 
 /// What a node says to a signed transaction.

@@ -265,6 +265,75 @@ async fn a_price_only_a_mistaken_node_names_is_paid_when_the_user_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_could_never_be_mined_are_not_signed() {
+    let answers: [(Answer, &str, bool); 3] = [
+        (
+            |method, _, honest| match method {
+                "eth_estimateGas" => Ok(json!("0x1")),
+                _ => Ok(honest),
+            },
+            "no transaction with its data takes less than 21",
+            false,
+        ),
+        (
+            |method, _, honest| match method {
+                "eth_estimateGas" => Ok(json!("0xffffffff")),
+                _ => Ok(honest),
+            },
+            "more than the 30000000 of a block",
+            false,
+        ),
+        (
+            |method, _, honest| match method {
+                "eth_getTransactionCount" => Ok(json!("0x10000000000")),
+                _ => Ok(honest),
+            },
+            "sent 1099511627776 transactions, but its proof of that account says 0",
+            true,
+        ),
+    ];
+    let Some(ground) = Ground::new(1).await else {
+        return;
+    };
+    for (answer, expected, inconclusive) in answers {
+        let node = facade(&ground.anvil, answer).await;
+        let error = ground.upgrade_at(&node).await.unwrap_err();
+        assert!(matches!(error, RolloutError::Refused(_)), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.is_inconclusive(), inconclusive, "{error}");
+        assert!(events(&ground.path).is_empty());
+    }
+    ground.upgrade_at(&ground.anvil.node).await.unwrap();
+    ground.is_done_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_fork_the_nonce_is_that_of_the_chain() {
+    let Some(ground) = Ground::new(1).await else {
+        return;
+    };
+    ground.upgrade_at(&ground.anvil.node).await.unwrap();
+    let Some(fork) = Anvil::start(&["--fork-url", &ground.anvil.url]) else {
+        return;
+    };
+    let back = async {
+        let mining = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                fork.mine(16).await;
+            }
+        };
+        tokio::select! {
+            done = ground.asked.rollback(&fork.node, &ground.path) => done,
+            () = mining => unreachable!("mining never ends"),
+        }
+    };
+    back.await.unwrap();
+    assert_eq!(fork.implementation().await, BLUE);
+    assert_eq!(fork.nonce(owner().address()).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_given_up_by_mistake_is_taken_up_again() {
     let Some(ground) = Ground::new(2).await else {
         return;

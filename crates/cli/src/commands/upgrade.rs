@@ -49,6 +49,9 @@ pub(crate) struct Follow {
     patience: Option<u64>,
     #[command(flatten)]
     price: Price,
+    /// The transaction of the journal is in no block: sign it again, at the same nonce for a higher fee
+    #[arg(long)]
+    replace: bool,
     /// Seconds between two looks at the chain
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     poll: f64,
@@ -73,6 +76,7 @@ impl Follow {
             patience: self.patience.map(Duration::from_secs),
             max_fee: self.price.max_fee,
             through: None,
+            replace: self.replace,
         }
     }
 }
@@ -291,6 +295,16 @@ pub(super) fn finish(
                     Exit::RollbackAdvised,
                     message,
                     "`cutover status` shows who moved it and what to do; running this again would send it anew",
+                ),
+                RolloutError::StillPending { .. } | RolloutError::NotAccepted { .. } => stop(
+                    Exit::Inconclusive,
+                    message,
+                    "run the same command again: it goes on where it stopped; with --replace it pays more for a transaction that is in no block",
+                ),
+                RolloutError::NotReplaced { .. } => stop(
+                    Exit::Inconclusive,
+                    message,
+                    "without --replace the same command goes on with the transaction it has",
                 ),
                 error if error.is_inconclusive() => stop(
                     Exit::Inconclusive,

@@ -1,13 +1,19 @@
 //! What the chain must say before anything is sent.
 
-use super::{Move, PreflightError, Ready, fees};
+use super::{Move, PreflightError, Ready};
 use crate::{
+    attempts::Attempt,
     reads::{self, At},
     run::Options,
+    send,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, b256};
 use alloy_sol_types::SolError;
-use cutover_chain::{ChainError, Node};
+use cutover_chain::{
+    ChainError, Node,
+    fees::{self, Fees},
+    submit,
+};
 use cutover_types::{Call, Proposal, abi::ISolidity, proposal::Precondition};
 
 /// Preconditions the proposal lists beyond those that always hold.
@@ -53,36 +59,102 @@ pub(crate) async fn judge_preconditions(
     }
 }
 
-/// Everything the chain must say; gives what a transaction is made of.
+/// Everything the chain must say; gives what a transaction is made of. It takes the place of `waits`, if that
+/// is given.
 pub(crate) async fn judge_chain(
     node: &Node,
     going: &Move,
     signer: Address,
     options: &Options,
+    waits: Option<&Attempt>,
     refusals: &mut Vec<PreflightError>,
 ) -> Ready {
     judge_chain_id(node, going.chain_id, refusals).await;
     judge_place(node, going, refusals).await;
     let call = judge_signer(going, signer, options, refusals);
-    let mut ready = Ready::default();
-    match (
-        reads::nonce(node, signer, At::Latest).await,
-        reads::nonce(node, signer, At::Pending).await,
-    ) {
-        (Ok(latest), Ok(pending)) if pending > latest => {
-            refusals.push(PreflightError::ForeignPending {
-                signer,
-                latest,
-                pending,
-            });
-        }
-        (Ok(latest), Ok(_)) => ready.nonce = latest,
-        (Err(source), _) | (_, Err(source)) => {
-            refusals.push(unreadable("the signer's nonce", source));
-        }
-    }
-    judge_cost(node, call, signer, options, &mut ready, refusals).await;
+    let mut ready = Ready {
+        nonce: judge_nonce(node, signer, waits, refusals).await,
+        ..Ready::default()
+    };
+    let paid = waits.and_then(|waits| judge_replaced(call, signer, waits, refusals));
+    judge_cost(node, call, (signer, paid), options, &mut ready, refusals).await;
     ready
+}
+
+/// The nonce to sign: the next one, or that of the transaction that waits.
+async fn judge_nonce(
+    node: &Node,
+    signer: Address,
+    waits: Option<&Attempt>,
+    refusals: &mut Vec<PreflightError>,
+) -> u64 {
+    let latest = match reads::nonce(node, signer, At::Latest).await {
+        Ok(latest) => latest,
+        Err(source) => {
+            refusals.push(unreadable("the signer's nonce", source));
+            return 0;
+        }
+    };
+    let nonce = waits.map_or(latest, |waits| waits.nonce);
+    if nonce != latest {
+        refusals.push(PreflightError::NotNext {
+            signer,
+            latest,
+            nonce,
+        });
+    }
+    // Bytes with a nonce far ahead would never be mined, and stand in the journal for ever.
+    let proven = submit::proof_nonce(node, signer).await;
+    if let Some(proven) = proven.filter(|proven| *proven < latest) {
+        refusals.push(PreflightError::Contradicted {
+            signer,
+            latest,
+            proven,
+        });
+    }
+    if waits.is_some() {
+        return nonce;
+    }
+    match reads::nonce(node, signer, At::Pending).await {
+        Ok(pending) if pending > latest => refusals.push(PreflightError::ForeignPending {
+            signer,
+            latest,
+            pending,
+        }),
+        Ok(_) => {}
+        Err(source) => refusals.push(unreadable("the signer's nonce", source)),
+    }
+    nonce
+}
+
+/// Only the same call of the same sender takes the place of a transaction; gives what that one pays.
+fn judge_replaced(
+    call: &Call,
+    signer: Address,
+    waits: &Attempt,
+    refusals: &mut Vec<PreflightError>,
+) -> Option<Fees> {
+    let hash = waits.hash;
+    if waits.from != signer {
+        refusals.push(PreflightError::OtherSender {
+            hash,
+            from: waits.from,
+            signer,
+        });
+    }
+    let Some(signed) = send::read(&waits.raw) else {
+        refusals.push(PreflightError::OtherCall { hash });
+        return None;
+    };
+    if (signed.to.into_to(), signed.value, &signed.input) != (Some(call.to), call.value, &call.data)
+    {
+        refusals.push(PreflightError::OtherCall { hash });
+    }
+    Some(Fees {
+        base_fee: 0,
+        tip: signed.max_priority_fee_per_gas,
+        max_fee: signed.max_fee_per_gas,
+    })
 }
 
 /// Whether the proxy still stands where it should be left, and both codes are what was agreed.
@@ -231,7 +303,7 @@ fn judge_signer<'a>(
 async fn judge_cost(
     node: &Node,
     call: &Call,
-    signer: Address,
+    (signer, paid): (Address, Option<Fees>),
     options: &Options,
     ready: &mut Ready,
     refusals: &mut Vec<PreflightError>,
@@ -243,29 +315,26 @@ async fn judge_cost(
     let Some(base_fee) = head.base_fee else {
         return refusals.push(PreflightError::NoBaseFee);
     };
-    ready.priority_fee = reads::priority_fee(node).await;
-    // Twice the base fee lasts through six full blocks.
-    let usual = base_fee
-        .saturating_mul(2)
-        .saturating_add(ready.priority_fee);
-    ready.max_fee = options.max_fee.unwrap_or(usual).min(usual);
-    ready.priority_fee = ready.priority_fee.min(ready.max_fee);
-    if options.max_fee.is_none() {
-        fees::judge(base_fee, ready, refusals);
-    }
-    if ready.max_fee < base_fee {
-        refusals.push(PreflightError::TooExpensive {
-            base_fee,
-            allowed: ready.max_fee,
-        });
-    }
-    match reads::estimate(node, signer, call).await {
-        Ok(gas) => {
-            // A quarter more, because the state may move; never more than one transaction may have
-            // (EIP-7825) or a block holds.
-            let most = head.gas_limit.clamp(gas, gas.max(1 << 24));
-            ready.gas = gas.saturating_add(gas / 4).min(most);
+    let usual = Fees::of(base_fee, reads::priority_fee(node).await);
+    let fees = usual.within(options.max_fee).and_then(|fees| match paid {
+        Some(paid) => fees.instead_of(&paid, options.max_fee),
+        None => Ok(fees),
+    });
+    match fees {
+        Ok(fees) => (ready.max_fee, ready.priority_fee) = (fees.max_fee, fees.tip),
+        Err(error) => {
+            (ready.max_fee, ready.priority_fee) = (usual.max_fee, usual.tip);
+            refusals.push(PreflightError::Fee(error));
         }
+    }
+    match submit::estimate(node, signer, call).await {
+        Ok(gas) => match fees::gas_limit(&call.data, gas, head.gas_limit) {
+            Ok(limit) => ready.gas = limit,
+            Err(error) => {
+                ready.gas = gas;
+                refusals.push(PreflightError::Gas(error));
+            }
+        },
         Err(ChainError::Rpc { message, data, .. }) => {
             // Funds are judged below with their own message.
             if !message.to_lowercase().contains("insufficient funds") {

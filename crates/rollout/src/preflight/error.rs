@@ -1,7 +1,10 @@
 //! Why nothing was sent.
 
 use alloy_primitives::{Address, B256, U256};
-use cutover_chain::ChainError;
+use cutover_chain::{
+    ChainError,
+    fees::{FeeError, GasError},
+};
 use cutover_types::text;
 use thiserror::Error;
 
@@ -156,25 +159,11 @@ pub enum PreflightError {
         missing: U256,
     },
     /// Gas is dearer than allowed.
-    #[error("the base fee is {base_fee} wei, more than the {allowed} wei allowed")]
-    TooExpensive {
-        /// Now.
-        base_fee: u128,
-        /// Allowed.
-        allowed: u128,
-    },
-    /// The node names a price that is not usual, and the user did not allow it.
-    #[error(
-        "by the node the {what} is {asked} wei per gas, more than {usual} wei: `--max-fee` sets what you would pay"
-    )]
-    TooDear {
-        /// The tip or the whole fee.
-        what: &'static str,
-        /// What the node names.
-        asked: u128,
-        /// What is accepted unasked.
-        usual: u128,
-    },
+    #[error(transparent)]
+    Fee(#[from] FeeError),
+    /// A transaction with the gas the node names could not be mined.
+    #[error(transparent)]
+    Gas(#[from] GasError),
     /// The chain has no EIP-1559 fees.
     #[error("the chain has no base fee: only chains with EIP-1559 fees are supported")]
     NoBaseFee,
@@ -196,6 +185,46 @@ pub enum PreflightError {
         /// Next nonce with waiting transactions.
         pending: u64,
     },
+    /// The node would prove a lower nonce than it counts.
+    #[error(
+        "by the node {signer} sent {latest} transactions, but its proof of that account says {proven}"
+    )]
+    Contradicted {
+        /// Who.
+        signer: Address,
+        /// Next nonce by the newest block.
+        latest: u64,
+        /// The nonce in the proof.
+        proven: u64,
+    },
+    /// The transaction that waits is not the next of its sender.
+    #[error(
+        "the next nonce of {signer} is {latest}, that of the transaction in the journal {nonce}"
+    )]
+    NotNext {
+        /// Who.
+        signer: Address,
+        /// Next nonce by the newest block.
+        latest: u64,
+        /// The nonce of the transaction that waits.
+        nonce: u64,
+    },
+    /// Only its sender can replace a transaction.
+    #[error("transaction {hash} is by {from}, the signer is {signer}")]
+    OtherSender {
+        /// The transaction that waits.
+        hash: B256,
+        /// Who signed it.
+        from: Address,
+        /// Who would sign.
+        signer: Address,
+    },
+    /// The journal holds another call than the one to send.
+    #[error("transaction {hash} in the journal makes another call than the one to send now")]
+    OtherCall {
+        /// The transaction that waits.
+        hash: B256,
+    },
     /// The node did not answer.
     #[error("could not read {what}")]
     Unreadable {
@@ -209,7 +238,7 @@ pub enum PreflightError {
 impl PreflightError {
     /// Whether it could not be told, rather than that it must not be.
     pub fn is_inconclusive(&self) -> bool {
-        matches!(self, Self::Unreadable { .. })
+        matches!(self, Self::Unreadable { .. } | Self::Contradicted { .. })
     }
 }
 

@@ -302,6 +302,7 @@ impl Asked {
                 patience: Some(Duration::from_secs(60)),
                 max_fee: None,
                 through: None,
+                replace: false,
             },
         }
     }
