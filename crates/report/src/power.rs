@@ -261,6 +261,18 @@ mod tests {
     }
 
     #[test]
+    fn a_long_way_round_is_told_whole_in_a_picture_that_stays_narrow() {
+        let mut found = inspection("owner");
+        let words = format!("{} the end", "an owner of a safe, ".repeat(20));
+        found.power.as_mut().unwrap().bypasses = vec![words];
+        let picture = svg(&found);
+        assert!(picture.contains("the end</text>"), "{picture}");
+        let width = picture.split("width=\"").nth(1).unwrap();
+        let width: f64 = width.split('"').next().unwrap().parse().unwrap();
+        assert!(width < 900.0, "{width}");
+    }
+
+    #[test]
     fn a_tree_without_end_is_cut() {
         let mut deep = member(5, "ownable", "owner", Presses::Alone);
         for _ in 0..2_000 {

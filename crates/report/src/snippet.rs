@@ -142,7 +142,7 @@ impl Shown {
 }
 
 /// Rows of at most `width` characters, broken at spaces.
-fn wrap(shown: &str, width: usize) -> String {
+pub(crate) fn wrap(shown: &str, width: usize) -> String {
     let width = width.max(24);
     let mut rows = String::new();
     let mut used = 0;

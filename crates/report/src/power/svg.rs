@@ -2,7 +2,7 @@
 //! font, nothing from elsewhere; a line's form says the same as its colour.
 
 use super::{DEPTH, NODES, State, marks, state, time};
-use crate::hex;
+use crate::{hex, snippet::wrap};
 use cutover_types::{
     Inspection,
     inspection::{Controller, Power},
@@ -17,8 +17,10 @@ const BOX: f64 = 46.0;
 const SPACE: f64 = 12.0;
 /// Width of one character: an upper estimate of what the fonts below have.
 const LETTER: f64 = 7.4;
-/// Longest text in a box or a line.
+/// Longest text in a box, and in one row of a line.
 const LIMIT: usize = 160;
+/// Where the rows of a line are broken, if they can be.
+const ROW: usize = 110;
 /// Lines about paths.
 const LINES: usize = 40;
 
@@ -105,7 +107,7 @@ impl Picture {
         let x = MARGIN + depth as f64 * INDENT;
         let y = self.y;
         let letters = words.chars().count().min(LIMIT).max(address.len()) as f64;
-        let width = letters * LETTER + 20.0;
+        let width = (letters * LETTER + 20.0).round();
         if let Some(from) = above {
             let (left, middle) = (x - INDENT + 14.0, y + BOX / 2.0);
             let _ = writeln!(
@@ -146,15 +148,18 @@ impl Picture {
         }
     }
 
+    /// A line about all paths, in rows.
     fn text(&mut self, class: &str, words: &str) {
-        let shown = words.chars().count().min(LIMIT * 2) as f64;
-        self.width = self.width.max(MARGIN + shown * LETTER);
-        let words = text::html(words, LIMIT * 2);
-        let y = self.y + 12.0;
-        let _ = writeln!(
-            self.body,
-            "<text class=\"{class}\" x=\"{MARGIN}\" y=\"{y}\">{words}</text>"
-        );
-        self.y += 18.0;
+        for row in wrap(words, ROW).lines() {
+            let shown = row.chars().count().min(LIMIT) as f64;
+            self.width = self.width.max(MARGIN + shown * LETTER);
+            let row = text::html(row, LIMIT);
+            let y = self.y + 12.0;
+            let _ = writeln!(
+                self.body,
+                "<text class=\"{class}\" x=\"{MARGIN}\" y=\"{y}\">{row}</text>"
+            );
+            self.y += 18.0;
+        }
     }
 }
