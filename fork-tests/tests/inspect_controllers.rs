@@ -16,6 +16,8 @@ mod governors;
 mod history;
 #[path = "inspect_controllers/owners.rs"]
 mod owners;
+#[path = "inspect_controllers/released.rs"]
+mod released;
 #[path = "inspect_controllers/roles.rs"]
 mod roles;
 #[path = "inspect_controllers/safes.rs"]

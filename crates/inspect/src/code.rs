@@ -80,15 +80,20 @@ pub(crate) fn has_address(code: &[u8], address: Address) -> bool {
 
 /// Constants that could be addresses: 20 bytes, or a word with 12 leading zeros.
 pub(crate) fn addresses(code: &[u8]) -> BTreeSet<Address> {
-    constants(code)
-        .filter_map(|data| match data.len() {
-            20 => Some(Address::from_slice(data)),
-            32 if data.starts_with(&[0; 12]) => Some(Address::from_slice(&data[12..])),
-            _ => None,
-        })
-        // Masks and small numbers are no addresses.
-        .filter(|address| *address != Address::repeat_byte(0xff) && address[..8] != [0; 8])
-        .collect()
+    constants(code).filter_map(address).collect()
+}
+
+/// A constant as an address; masks and small numbers are none.
+pub(crate) fn address(data: &[u8]) -> Option<Address> {
+    let address = match data.len() {
+        20 => Address::from_slice(data),
+        32 if data.starts_with(&[0; 12]) => Address::from_slice(&data[12..]),
+        _ => return None,
+    };
+    let word = U256::from_be_slice(address.as_slice());
+    let ones = word >> word.trailing_zeros();
+    let mask = (ones & ones.wrapping_add(U256::ONE)).is_zero();
+    (!mask && address[..8] != [0; 8]).then_some(address)
 }
 
 /// Whether the code delegates in one place and looks at nothing by which it could choose another target: no
@@ -196,6 +201,9 @@ mod tests {
         code.extend([0xab; 20]);
         code.push(0x73);
         code.extend([0xff; 20]);
+        code.push(0x73);
+        code.extend([0xff; 14]);
+        code.extend([0; 6]);
         assert_eq!(
             addresses(&code),
             BTreeSet::from([Address::repeat_byte(0xab)])

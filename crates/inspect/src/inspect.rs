@@ -3,7 +3,7 @@
 use crate::{
     candidate::{Candidate, rehearse},
     code::delegation,
-    controllers::{controllers, power},
+    controllers::{controllers, own_functions, power},
     error::{InspectError, key},
     history::{Asked, history},
     kinds::{self, Recognized, Subject},
@@ -204,6 +204,12 @@ pub(crate) async fn report(
         &rollback,
         upgrade.as_ref(),
     );
+    if let Some(power) = &mut inspection.power
+        && let Some(why) = own_functions(recognized.kind, &subject.code)
+    {
+        power.complete = false;
+        power.unknown.push(why);
+    }
     inspection.upgrade = upgrade;
     inspection.rollback = Some(rollback);
     inspection.notes.extend(notes(&subject, code_hash));

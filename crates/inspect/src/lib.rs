@@ -12,6 +12,7 @@ mod code;
 mod controllers;
 mod error;
 pub mod fleet;
+mod functions;
 mod history;
 mod inspect;
 mod kinds;

@@ -477,3 +477,143 @@ contract Spare is UUPSUpgradeable {
         require(msg.sender == owner || msg.sender == SPARE, "neither");
     }
 }
+
+/// A timelock with one more function, for a key that stands in the code.
+contract SpareTimelock is TimelockController {
+    address private immutable _spare;
+
+    constructor(address[] memory proposers, address[] memory executors, address spare)
+        TimelockController(2 days, proposers, executors, address(0))
+    {
+        _spare = spare;
+    }
+
+    function rescue(address target, bytes calldata data) external {
+        require(msg.sender == _spare, "not the spare");
+        (bool ok,) = target.call(data);
+        require(ok, "reverted");
+    }
+}
+
+/// A timelock that does not wait where one account signed the transaction.
+contract HurriedTimelock is TimelockController {
+    address private _hurried;
+
+    constructor(address[] memory proposers, address[] memory executors, address hurried)
+        TimelockController(2 days, proposers, executors, address(0))
+    {
+        _hurried = hurried;
+    }
+
+    function getMinDelay() public view override returns (uint256) {
+        return tx.origin == _hurried ? 0 : 2 days;
+    }
+}
+
+/// A ProxyAdmin that nobody owns, and that takes a signature.
+contract SignedAdmin {
+    address public owner = address(0xdead);
+    address private _signer;
+
+    constructor(address signer) {
+        _signer = signer;
+    }
+
+    function getProxyAdmin(address) external view returns (address) {
+        return address(this);
+    }
+
+    function upgrade(SpareProxy proxy, address implementation) external {
+        require(msg.sender == owner, "not the owner");
+        proxy.upgradeTo(implementation);
+    }
+
+    function upgradeBySignature(SpareProxy proxy, address implementation, uint8 v, bytes32 r, bytes32 s) external {
+        require(ecrecover(keccak256(abi.encode(proxy, implementation)), v, r, s) == _signer, "not signed");
+        proxy.upgradeTo(implementation);
+    }
+}
+
+/// A timelock whose fallback does whatever one account wants.
+contract LooseTimelock is TimelockController {
+    address private _loose;
+
+    constructor(address[] memory proposers, address[] memory executors, address loose)
+        TimelockController(2 days, proposers, executors, address(0))
+    {
+        _loose = loose;
+    }
+
+    fallback() external {
+        require(msg.sender == _loose, "not the loose one");
+        (bool ok,) = address(bytes20(msg.data[:20])).call(msg.data[20:]);
+        require(ok, "reverted");
+    }
+}
+
+/// Looks like a transparent proxy, and obeys one more account than its admin; `hidden` needs nobody.
+contract KeyedProxy {
+    bytes32 private constant IMPLEMENTATION = 0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc;
+    bytes32 private constant ADMIN = 0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103;
+
+    event Upgraded(address indexed implementation);
+
+    constructor(address first, address admin) {
+        _write(IMPLEMENTATION, first);
+        _write(ADMIN, admin);
+    }
+
+    function _read(bytes32 slot) private view returns (address value) {
+        assembly {
+            value := sload(slot)
+        }
+    }
+
+    function _write(bytes32 slot, address value) private {
+        assembly {
+            sstore(slot, value)
+        }
+    }
+
+    modifier _rules() {
+        if (msg.sender == _read(ADMIN) || msg.sender == SPARE) _;
+        else _forward();
+    }
+
+    function upgradeTo(address next) external _rules {
+        _write(IMPLEMENTATION, next);
+        emit Upgraded(next);
+    }
+
+    function upgradeToAndCall(address next, bytes calldata) external payable _rules {
+        _write(IMPLEMENTATION, next);
+        emit Upgraded(next);
+    }
+
+    function _forward() private {
+        address to = _read(IMPLEMENTATION);
+        assembly {
+            calldatacopy(0, 0, calldatasize())
+            let ok := delegatecall(gas(), to, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            switch ok
+            case 0 { revert(0, returndatasize()) }
+            default { return(0, returndatasize()) }
+        }
+    }
+
+    fallback() external payable {
+        require(msg.sender != _read(ADMIN), "the admin");
+        _forward();
+    }
+}
+
+contract HiddenProxy is KeyedProxy {
+    constructor(address first, address admin) KeyedProxy(first, admin) {}
+
+    function hidden(address next) external {
+        assembly {
+            sstore(0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc, next)
+        }
+    }
+}

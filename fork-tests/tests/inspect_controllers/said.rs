@@ -52,7 +52,7 @@ async fn a_threshold_that_is_not_enforced_is_not_counted() {
         );
         assert_eq!(
             takes(power(&found)),
-            (Some(0), Some(fewest), true),
+            (Some(0), Some(fewest), false),
             "{place}"
         );
         let anyone: Vec<_> = seen.members.iter().filter(|m| m.kind == "anyone").collect();

@@ -135,6 +135,11 @@ impl Aim {
         Ok(first)
     }
 
+    /// Contracts that are not on the chain.
+    pub(crate) fn planted(&self) -> &BTreeMap<Address, Bytes> {
+        &self.planted
+    }
+
     /// Executes deeds, each on the state of the block; for each why it does not upgrade.
     pub(crate) async fn judge(
         &self,

@@ -12,7 +12,9 @@ mod governor;
 mod grants;
 pub(crate) mod logs;
 pub(crate) mod manager;
+mod past;
 mod power;
+mod release;
 mod roles;
 mod safe;
 mod through;
@@ -34,6 +36,8 @@ use cutover_types::{
 use deed::{Aim, Deed, Failed};
 use found::{Found, Member};
 pub(crate) use power::power;
+use release::further;
+pub(crate) use release::own_functions;
 use std::{collections::BTreeMap, future::Future, pin::Pin, rc::Rc};
 use through::Through;
 use trial::{Shown, Trial, Tried};
@@ -164,13 +168,26 @@ impl Tree {
         describe(&mut root, &found);
         self.seen.insert(gate, root.clone());
         self.nodes += 1;
+        let code = release::Asked {
+            address: gate,
+            kind: &root.kind,
+            receives: goal.deed.as_ref().and_then(|deed| deed.first()),
+        };
+        let further = further(session, &code).await?;
+        root.unknown.extend(further);
+        let beside = past::beside(session, &goal, path).await?;
         let grown = self.grow(session, found.members, goal, depth + 1).await?;
         self.weigh(&mut root, grown);
         root.proven = root.members.iter().any(|member| member.proven);
         let upgraders = self.upgraders(session, gate, &root.kind, depth + 1).await?;
         root.members.extend(upgraders.members);
         root.unknown.extend(upgraders.unknown);
-        Ok(vec![root])
+        let mut roots = vec![root];
+        if let Some((members, goal)) = beside {
+            let grown = self.grow(session, members, goal, depth).await?;
+            roots.extend(grown.members);
+        }
+        Ok(roots)
     }
 
     /// Members with everyone behind them, each tried.
@@ -273,6 +290,13 @@ impl Tree {
             return Ok(controller);
         }
         self.known.push(member.address);
+        let code = release::Asked {
+            address: member.address,
+            kind: &controller.kind,
+            receives: None,
+        };
+        let further = further(session, &code).await?;
+        controller.unknown.extend(further);
         let grown = self.grow(session, found.members, goal, depth + 1).await?;
         self.weigh(&mut controller, grown);
         if behind {

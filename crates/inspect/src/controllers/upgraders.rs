@@ -1,6 +1,6 @@
 //! Whoever can give a controller other code can make it do anything.
 
-use super::{Branch, DEPTH, NODES, PROXIES, Tree};
+use super::{Branch, DEPTH, NODES, PROXIES, Tree, release::is_safe_proxy};
 use crate::{
     error::InspectError,
     inspect::{Obeyed, obeyed},
@@ -26,11 +26,11 @@ impl Tree {
         depth: usize,
     ) -> Result<Upgraders, InspectError> {
         let mut upgraders = Upgraders::default();
+        if matches!(kind, "eoa" | "eip7702" | "renounced" | "unknown" | "anyone") {
+            return Ok(upgraders);
+        }
         // A Safe changes its own code: whoever can do that acts as it anyway.
-        if matches!(
-            kind,
-            "eoa" | "eip7702" | "renounced" | "unknown" | "safe" | "anyone"
-        ) {
+        if kind == "safe" && is_safe_proxy(session, address).await? {
             return Ok(upgraders);
         }
         if self.proxies >= PROXIES || self.nodes >= NODES || depth >= DEPTH {

@@ -18,7 +18,7 @@ use cutover_types::{
 };
 
 /// Code hashes of the proxies of 1.1.1, 1.3.0, 1.4.1 and 1.5.0.
-const RELEASES: [B256; 4] = [
+pub(crate) const RELEASES: [B256; 4] = [
     b256!("aea7d4252f6245f301e540cfbee27d3a88de543af8e49c5c62405d5499fab7e5"),
     b256!("b89c1b3bdf2cf8827818646bce9a8f6e372885f8c55e5c07acbd307cb133b000"),
     b256!("d7d408ebcd99b2b70be43e20253d6d92a8ea8fab29bd3be7f55b10032331fb4c"),
