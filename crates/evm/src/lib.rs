@@ -21,7 +21,6 @@ mod hashes;
 mod machine;
 mod receipt;
 mod recorder;
-mod revert;
 mod simulate;
 mod store;
 mod touched;
@@ -34,11 +33,10 @@ pub use environment::Environment;
 pub use error::EvmError;
 pub use execute::execute;
 pub use receipt::{Mismatch, matches_receipt};
-pub use revert::decode_revert;
 pub use simulate::{CALL_GAS, Request, simulate};
 pub use touched::Touched;
 pub use transaction::SignedTransaction;
 pub use wanted::{wanted, wanted_by_begin, wanted_by_block, wanted_by_request};
 
 #[doc(no_inline)]
-pub use cutover_types::{Missing, Outcome, State};
+pub use cutover_types::{Missing, Outcome, State, revert::decode as decode_revert};

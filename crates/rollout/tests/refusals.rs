@@ -323,6 +323,22 @@ async fn a_proposal_that_does_not_say_what_must_hold_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn errors_that_proxies_have_are_named() {
+    let Some(anvil) = Anvil::start(&[]) else {
+        return;
+    };
+    anvil.build().await;
+    // Reverts with the selector of the error and one word.
+    let code = [
+        0x63, 0x11, 0x8c, 0xda, 0xa7, 0x60, 0xe0, 0x1b, 0x5f, 0x52, 0x60, 0x24, 0x5f, 0xfd,
+    ];
+    anvil.set_code(PROXY, &code).await;
+    let text = refused(&anvil, &Asked::new()).await.join("; ");
+    let expected = "the call would fail: OwnableUnauthorizedAccount(address)";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_on_the_chain_is_refused_all_at_once() {
     let Some(anvil) = Anvil::start(&[]) else {
         return;

@@ -34,12 +34,6 @@ alloy_sol_types::sol! {
         function implementation() external view returns (address);
         function upgradeTo(address newImplementation) external;
     }
-
-    /// Solidity's own error forms.
-    interface ISolidity {
-        error Error(string message);
-        error Panic(uint256 code);
-    }
 }
 
 /// ERC-1967 implementation slot: `keccak256("eip1967.proxy.implementation") - 1`.

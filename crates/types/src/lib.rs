@@ -24,6 +24,7 @@ pub mod progress;
 pub mod proposal;
 pub mod recording;
 pub mod replay;
+pub mod revert;
 pub mod rollout;
 pub mod source;
 pub mod state;

@@ -1,4 +1,4 @@
-//! Refusals in words: what the errors of proxies mean, and what of green's and blue's code explains them.
+//! Refusals in words: what of green's and blue's code explains them.
 
 use super::way::Refusal;
 use crate::{
@@ -7,84 +7,16 @@ use crate::{
     session::{Played, Session},
 };
 use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolCall, SolError};
+use alloy_sol_types::SolCall;
 use cutover_types::{CallKind, abi::IProxy};
-
-alloy_sol_types::sol! {
-    error InvalidInitialization();
-    error NotInitializing();
-    error ERC1967InvalidImplementation(address implementation);
-    error ERC1967NonPayable();
-    error UUPSUnauthorizedCallContext();
-    error UUPSUnsupportedProxiableUUID(bytes32 slot);
-    error OwnableUnauthorizedAccount(address account);
-    error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
-    error FailedInnerCall();
-    error FailedCall();
-    error AddressEmptyCode(address target);
-    error ProxyDeniedAdminAccess();
-    error InvalidCodeHash();
-    error InvalidImplementation();
-    error NotOwner();
-    error SetupFailed();
-}
-
-/// The name of a custom error that proxies and their implementations have.
-pub(crate) fn name(output: &[u8]) -> Option<String> {
-    let selector = *output.first_chunk::<4>()?;
-    [
-        (
-            InvalidInitialization::SELECTOR,
-            InvalidInitialization::SIGNATURE,
-        ),
-        (NotInitializing::SELECTOR, NotInitializing::SIGNATURE),
-        (
-            ERC1967InvalidImplementation::SELECTOR,
-            ERC1967InvalidImplementation::SIGNATURE,
-        ),
-        (ERC1967NonPayable::SELECTOR, ERC1967NonPayable::SIGNATURE),
-        (
-            UUPSUnauthorizedCallContext::SELECTOR,
-            UUPSUnauthorizedCallContext::SIGNATURE,
-        ),
-        (
-            UUPSUnsupportedProxiableUUID::SELECTOR,
-            UUPSUnsupportedProxiableUUID::SIGNATURE,
-        ),
-        (
-            OwnableUnauthorizedAccount::SELECTOR,
-            OwnableUnauthorizedAccount::SIGNATURE,
-        ),
-        (
-            AccessControlUnauthorizedAccount::SELECTOR,
-            AccessControlUnauthorizedAccount::SIGNATURE,
-        ),
-        (FailedInnerCall::SELECTOR, FailedInnerCall::SIGNATURE),
-        (FailedCall::SELECTOR, FailedCall::SIGNATURE),
-        (AddressEmptyCode::SELECTOR, AddressEmptyCode::SIGNATURE),
-        (
-            ProxyDeniedAdminAccess::SELECTOR,
-            ProxyDeniedAdminAccess::SIGNATURE,
-        ),
-        (InvalidCodeHash::SELECTOR, InvalidCodeHash::SIGNATURE),
-        (
-            InvalidImplementation::SELECTOR,
-            InvalidImplementation::SIGNATURE,
-        ),
-        (NotOwner::SELECTOR, NotOwner::SIGNATURE),
-        (SetupFailed::SELECTOR, SetupFailed::SIGNATURE),
-    ]
-    .into_iter()
-    .find_map(|(known, name)| (known == selector).then(|| name.to_owned()))
-}
 
 /// Whether an initializer refused because it or a later one ran already.
 pub(crate) fn is_initialized(refusal: &Refusal) -> bool {
     let said = |outcome: &cutover_types::Outcome| {
-        let output = &outcome.output;
-        output.starts_with(&InvalidInitialization::SELECTOR)
-            || cutover_evm::decode_revert(output)
-                .is_some_and(|text| text.contains("already initialized"))
+        let text = cutover_evm::decode_revert(&outcome.output);
+        text.is_some_and(|text| {
+            text == "InvalidInitialization()" || text.contains("already initialized")
+        })
     };
     refusal.outcome.as_ref().is_some_and(said)
 }

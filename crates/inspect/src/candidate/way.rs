@@ -149,8 +149,7 @@ fn refused(from: Address, outcome: &Outcome) -> Tried {
     {
         return Tried::Unclear(format!("the upgrade call from {from} takes too much gas"));
     }
-    let reason = super::reasons::name(&outcome.output)
-        .or_else(|| cutover_evm::decode_revert(&outcome.output))
+    let reason = cutover_evm::decode_revert(&outcome.output)
         .or_else(|| outcome.halt.clone())
         .unwrap_or_else(|| "without a reason".into());
     Tried::Refused(Refusal {

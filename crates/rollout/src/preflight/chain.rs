@@ -7,14 +7,13 @@ use crate::{
     run::Options,
     send,
 };
-use alloy_primitives::{Address, B256, Bytes, U256, b256};
-use alloy_sol_types::SolError;
+use alloy_primitives::{Address, B256, U256, b256};
 use cutover_chain::{
     ChainError, Node,
     fees::{self, Fees},
     submit,
 };
-use cutover_types::{Call, Proposal, abi::ISolidity, proposal::Precondition};
+use cutover_types::{Call, Proposal, proposal::Precondition, revert};
 
 /// Preconditions the proposal lists beyond those that always hold.
 pub(crate) async fn judge_preconditions(
@@ -338,7 +337,8 @@ async fn judge_cost(
         Err(ChainError::Rpc { message, data, .. }) => {
             // Funds are judged below with their own message.
             if !message.to_lowercase().contains("insufficient funds") {
-                let reason = revert_reason(data.as_ref()).unwrap_or(message);
+                let reason = data.and_then(|data| revert::decode(&data));
+                let reason = reason.unwrap_or(message);
                 refusals.push(PreflightError::WouldFail { reason });
             }
             ready.gas = 100_000;
@@ -357,15 +357,6 @@ async fn judge_cost(
         Ok(_) => {}
         Err(source) => refusals.push(unreadable("the signer's balance", source)),
     }
-}
-
-fn revert_reason(data: Option<&Bytes>) -> Option<String> {
-    let data = data.filter(|data| !data.is_empty())?;
-    if let Ok(error) = ISolidity::Error::abi_decode(data) {
-        return Some(error.message);
-    }
-    let head = data.slice(..data.len().min(4));
-    Some(format!("custom error {head} ({} bytes)", data.len()))
 }
 
 pub(super) fn unreadable(what: &'static str, source: ChainError) -> PreflightError {

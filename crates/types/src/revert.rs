@@ -1,7 +1,8 @@
 //! Revert data in words.
 
+use crate::text;
 use alloy_primitives::{U256, hex};
-use cutover_types::text;
+use alloy_sol_types::SolError;
 
 /// Characters of a reason that are shown.
 const SHOWN: usize = 300;
@@ -10,12 +11,61 @@ const ERROR: [u8; 4] = hex!("08c379a0");
 /// `Panic(uint256)`.
 const PANIC: [u8; 4] = hex!("4e487b71");
 
-/// What revert data says: the reason of `Error(string)`, the name of a `Panic`, else the selector of
-/// the custom error. `None` when there is no data.
+alloy_sol_types::sol! {
+    error InvalidInitialization();
+    error NotInitializing();
+    error ERC1967InvalidImplementation(address implementation);
+    error ERC1967NonPayable();
+    error UUPSUnauthorizedCallContext();
+    error UUPSUnsupportedProxiableUUID(bytes32 slot);
+    error OwnableUnauthorizedAccount(address account);
+    error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
+    error AccessManagedUnauthorized(address caller);
+    error FailedInnerCall();
+    error FailedCall();
+    error AddressEmptyCode(address target);
+    error ProxyDeniedAdminAccess();
+    error InvalidCodeHash();
+    error InvalidImplementation();
+    error NotOwner();
+    error SetupFailed();
+    error EnforcedPause();
+    error ReentrancyGuardReentrantCall();
+}
+
+/// The custom errors of proxies and their implementations.
+const KNOWN: [([u8; 4], &str); 19] = [
+    known::<InvalidInitialization>(),
+    known::<NotInitializing>(),
+    known::<ERC1967InvalidImplementation>(),
+    known::<ERC1967NonPayable>(),
+    known::<UUPSUnauthorizedCallContext>(),
+    known::<UUPSUnsupportedProxiableUUID>(),
+    known::<OwnableUnauthorizedAccount>(),
+    known::<AccessControlUnauthorizedAccount>(),
+    known::<AccessManagedUnauthorized>(),
+    known::<FailedInnerCall>(),
+    known::<FailedCall>(),
+    known::<AddressEmptyCode>(),
+    known::<ProxyDeniedAdminAccess>(),
+    known::<InvalidCodeHash>(),
+    known::<InvalidImplementation>(),
+    known::<NotOwner>(),
+    known::<SetupFailed>(),
+    known::<EnforcedPause>(),
+    known::<ReentrancyGuardReentrantCall>(),
+];
+
+const fn known<E: SolError>() -> ([u8; 4], &'static str) {
+    (E::SELECTOR, E::SIGNATURE)
+}
+
+/// What revert data says: the reason of `Error(string)`, the name of a `Panic` or of an error that proxies
+/// have, else the selector of the custom error. `None` when there is no data.
 ///
 /// The text comes from a contract: it is cut to a few hundred characters and control characters
 /// are escaped.
-pub fn decode_revert(output: &[u8]) -> Option<String> {
+pub fn decode(output: &[u8]) -> Option<String> {
     if output.is_empty() {
         return None;
     }
@@ -25,7 +75,7 @@ pub fn decode_revert(output: &[u8]) -> Option<String> {
     let decoded = match *selector {
         ERROR => reason(body),
         PANIC if body.len() == 32 => Some(panic_name(U256::from_be_slice(body))),
-        _ => None,
+        _ => name(selector),
     };
     Some(decoded.unwrap_or_else(|| match body.len() {
         0 => format!("custom error 0x{}", hex::encode(selector)),
@@ -34,6 +84,11 @@ pub fn decode_revert(output: &[u8]) -> Option<String> {
             hex::encode(selector)
         ),
     }))
+}
+
+fn name(selector: &[u8; 4]) -> Option<String> {
+    let known = KNOWN.iter().find(|(known, _)| known == selector);
+    known.map(|(_, name)| (*name).to_owned())
 }
 
 fn reason(body: &[u8]) -> Option<String> {
@@ -87,7 +142,12 @@ mod tests {
 
     #[test]
     fn revert_data_becomes_words() {
-        let cases: [(Vec<u8>, Option<&str>); 10] = [
+        let cases: [(Vec<u8>, Option<&str>); 12] = [
+            (
+                [&hex!("118cdaa7")[..], &[0; 32]].concat(),
+                Some("OwnableUnauthorizedAccount(address)"),
+            ),
+            (hex!("f92ee8a9").to_vec(), Some("InvalidInitialization()")),
             (vec![], None),
             (vec![1, 2], Some("0x0102")),
             (error(32, 5, b"Pause"), Some("Pause")),
@@ -109,14 +169,14 @@ mod tests {
             ),
         ];
         for (data, expected) in cases {
-            assert_eq!(decode_revert(&data).as_deref(), expected);
+            assert_eq!(decode(&data).as_deref(), expected);
         }
     }
 
     #[test]
     fn a_long_reason_is_cut() {
         let text = vec![b'x'; 100_000];
-        let shown = decode_revert(&error(32, 100_000, &text)).unwrap();
+        let shown = decode(&error(32, 100_000, &text)).unwrap();
         assert_eq!(shown.chars().count(), SHOWN + 1);
     }
 }
