@@ -1,5 +1,6 @@
 //! What must hold before anything is sent. Everything is looked at, so that every refusal is shown.
 
+mod arrival;
 mod chain;
 mod error;
 mod executed;
@@ -7,6 +8,7 @@ mod executed;
 pub use error::PreflightError;
 pub use executed::Executed;
 
+pub(crate) use arrival::judge_way_back;
 pub(crate) use chain::{judge_chain, judge_chain_id, judge_code, judge_place, judge_preconditions};
 
 pub(crate) use executed::judge_executed;
@@ -16,7 +18,7 @@ use alloy_primitives::{Address, B256};
 use chain::unreadable;
 use cutover_chain::Node;
 use cutover_types::{
-    Call, CheckReport, Proposal, StepCall, Verdict,
+    Call, CheckReport, Proposal, ReplayReport, StepCall, Verdict,
     execution::Status,
     inspection::CodeAt,
     proposal::Evidence,
@@ -171,11 +173,13 @@ pub async fn preflight_upgrade(
 pub async fn preflight_rollback(
     node: &Node,
     pointer: &RollbackPointer,
+    replay: Option<&ReplayReport>,
     signer: Address,
     options: &Options,
 ) -> Vec<PreflightError> {
     let mut refusals = Vec::new();
     let going = Move::back(pointer);
+    judge_way_back(node, &going, pointer, replay, &mut refusals).await;
     judge_chain(node, &going, signer, options, None, &mut refusals).await;
     refusals
 }

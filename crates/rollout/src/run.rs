@@ -12,7 +12,7 @@ use crate::{
 use alloy_primitives::{B256, U256, utils::format_ether};
 use cutover_chain::{ChainError, Node};
 use cutover_types::{
-    Call, Proposal,
+    Call, Proposal, ReplayReport,
     inspection::BlockId,
     progress::Progress,
     rollout::{Direction, Event, Progression, Receipt, RollbackPointer},
@@ -140,11 +140,16 @@ pub async fn upgrade(
     }
 }
 
-/// Points the proxy back at blue by the pointer in the journal, the same way.
+/// Points the proxy back at blue by the pointer in the journal, the same way. The pointer is held against
+/// `replay`, where that is there and about the same change; else its calls must lead back when they are
+/// executed on the newest state.
 ///
 /// # Errors
 /// As [`upgrade`]; also when the journal holds no pointer.
-pub async fn rollback(mut run: Rollout<'_>) -> Result<Receipt, RolloutError> {
+pub async fn rollback(
+    mut run: Rollout<'_>,
+    replay: Option<&ReplayReport>,
+) -> Result<Receipt, RolloutError> {
     let attempts = Attempts::of(run.journal.entries());
     let pointer = attempts.pointer.ok_or(RolloutError::NoPointer)?;
     let way = Move::back(&pointer);
@@ -158,7 +163,9 @@ pub async fn rollback(mut run: Rollout<'_>) -> Result<Receipt, RolloutError> {
                     return Ok(receipt);
                 }
                 let waits = waits.as_deref();
-                let attempt = send_new(&mut run, &going, waits, None, Vec::new()).await?;
+                let mut refusals = Vec::new();
+                preflight::judge_way_back(run.node, &going, &pointer, replay, &mut refusals).await;
+                let attempt = send_new(&mut run, &going, waits, None, refusals).await?;
                 (going, attempt)
             }
         };

@@ -55,15 +55,20 @@ impl Rollback {
         );
         let progress = context.progress();
         let options = self.follow.options();
-        let outcome = cutover_rollout::rollback(Rollout {
+        // The journal alone is not believed; where this is gone, the calls are executed.
+        let replay = context
+            .run
+            .read_unchecked_if_there::<ReplayReport>("cutover replay")?;
+        let run = Rollout {
             node: &node,
             signer: &signer,
             journal: &mut journal,
             progress: &progress,
             checkpoints: &Uninterrupted,
             options: &options,
-        })
-        .await;
+        };
+        let replay = replay.as_ref().map(|replay| &replay.content);
+        let outcome = cutover_rollout::rollback(run, replay).await;
         drop(progress);
         finish(context, "rollback", &proposal, outcome)
     }

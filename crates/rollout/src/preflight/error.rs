@@ -84,6 +84,30 @@ pub enum PreflightError {
         /// What was executed, or follows from the inspection.
         expected: String,
     },
+    /// The journal's pointer is not what was executed.
+    #[error(
+        "the rollback pointer's {field} is {}, replay.json has {}: the journal is not of this upgrade",
+        shown(.found, .expected),
+        shown(.expected, .found)
+    )]
+    OtherPointer {
+        /// Which field.
+        field: &'static str,
+        /// What the pointer says.
+        found: String,
+        /// What was executed.
+        expected: String,
+    },
+    /// The way back ends somewhere else.
+    #[error("executed here, the way back leaves proxy {proxy} with {found}, not {expected}")]
+    LeadsElsewhere {
+        /// The proxy.
+        proxy: Address,
+        /// What it should run.
+        expected: Address,
+        /// What it would run.
+        found: Address,
+    },
     /// The proposal does not list what always has to hold.
     #[error("the proposal's preconditions do not list the {name}")]
     PreconditionMissing {

@@ -104,6 +104,8 @@ pub struct Asked {
     pub proxy_code: Option<B256>,
     pub digests: Evidence,
     pub options: Options,
+    /// Whether `replay.json` is still there at the rollback.
+    pub kept: bool,
 }
 
 impl Asked {
@@ -304,6 +306,7 @@ impl Asked {
                 through: None,
                 replace: false,
             },
+            kept: true,
         }
     }
 
@@ -360,7 +363,7 @@ impl Asked {
             checkpoints,
             options: &self.options,
         };
-        cutover_rollout::rollback(run).await
+        cutover_rollout::rollback(run, self.kept.then_some(&self.replay)).await
     }
 
     pub async fn rollback(&self, node: &Node, path: &Path) -> Result<Receipt, RolloutError> {
