@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/standard_json.rs"]
+mod solc;
+
 use cutover_artifacts::{
     ArtifactError, Code, LoadOptions, Need, Reference, Shelf, compilers, load, load_with,
 };
 use cutover_types::source::Tree;
 use serde_json::{Value, json};
-use std::{
-    fs,
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-};
+use solc::standard_json;
+use std::{fs, path::Path};
 
 const UNITS: [(&str, &str); 4] = [
     (
@@ -39,16 +38,7 @@ fn input() -> Value {
 
 fn output() -> Value {
     let solc = compilers().into_iter().find(|one| one.version.minor == 8);
-    let mut child = Command::new(solc.expect("no solc: run scripts/setup").path)
-        .arg("--standard-json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input().to_string().as_bytes()).unwrap();
-    drop(stdin);
-    serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap()
+    standard_json(&solc.expect("no solc: run scripts/setup").path, &input())
 }
 
 fn get(root: &Path, reference: &str, shelf: &Shelf) -> Result<Code, ArtifactError> {

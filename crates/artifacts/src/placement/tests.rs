@@ -1,5 +1,8 @@
 //! Our layouts against solc's, contract by contract.
 
+#[path = "../../tests/support/standard_json.rs"]
+mod solc;
+
 use super::{TypeInfo, contract};
 use crate::{compilers, join::join, scan::scan};
 use cutover_types::{
@@ -8,12 +11,11 @@ use cutover_types::{
     source::{Index, SourceUnit, Sources, is_interface},
 };
 use serde_json::{Map, Value, json};
+use solc::standard_json;
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     path::{Component, Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 /// One variable of every kind, in an order that packs and breaks slots.
@@ -274,21 +276,5 @@ pub(crate) fn compile(solc: &Path, files: BTreeMap<String, String>) -> Value {
         "sources": sources,
         "settings": { "outputSelection": { "*": { "": ["ast"], "*": ["storageLayout"] } } },
     });
-    let mut child = Command::new(solc)
-        .arg("--standard-json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let output: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let errors = output["errors"].as_array().into_iter().flatten();
-    let errors: Vec<_> = errors
-        .filter(|error| error["severity"] == "error")
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-    output
+    standard_json(solc, &input)
 }

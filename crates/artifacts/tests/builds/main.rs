@@ -8,6 +8,8 @@ mod foundry;
 mod hardhat;
 mod manifest;
 mod project;
+#[path = "../support/standard_json.rs"]
+mod solc;
 mod standard_json;
 
 use project::{get, labels, write};

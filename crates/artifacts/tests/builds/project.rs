@@ -1,12 +1,12 @@
 //! The contract that every tool builds, and what is read of it.
 
+use crate::solc::standard_json;
 use cutover_artifacts::{ArtifactError, Code, LoadOptions, Need, Reference, compilers, load};
 use serde_json::{Value, json};
 use std::{
     env, fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 use tempfile::TempDir;
 
@@ -124,14 +124,5 @@ pub(crate) fn input(folder: &str) -> Value {
 }
 
 pub(crate) fn compile(input: &Value) -> Value {
-    let mut child = Command::new(solc())
-        .arg("--standard-json")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap()
+    standard_json(&solc(), input)
 }
