@@ -21,7 +21,9 @@ pub(super) enum Guard {
     Open,
     /// The caller is looked at, and what is asked of it can be true of anybody.
     Anybody,
-    /// Something else than the caller is looked at: a state variable, another contract, a block.
+    /// Nothing but the time is looked at.
+    Block,
+    /// Something else than the caller is looked at: a state variable, another contract.
     State,
     /// Who signed the transaction is looked at, not who calls.
     Origin,
@@ -58,6 +60,7 @@ pub(super) fn guard<'a>(subject: &Subject<'a>, function: Node<'a>) -> Guard {
         Weight::Perhaps => Guard::Caught,
         Weight::Origin => Guard::Origin,
         Weight::State => Guard::State,
+        Weight::Block => Guard::Block,
         Weight::Anybody => Guard::Anybody,
         Weight::Nothing => Guard::Open,
     }

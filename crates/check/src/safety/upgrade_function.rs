@@ -119,13 +119,11 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
             .find(|one| name(one.node.tree) == "_authorizeUpgrade")
             .map_or(*entry, |one| one.node);
         // A check may also stand before the call of `_authorizeUpgrade`.
-        let seen = match guard(subject, judge) {
-            Guard::Open | Guard::Anybody | Guard::State | Guard::Origin | Guard::Caught
-                if guard(subject, *entry) == Guard::Caller =>
-            {
-                Guard::Caller
-            }
-            other => other,
+        let seen = guard(subject, judge);
+        let seen = match seen {
+            Guard::Caller | Guard::Unknown(_) => seen,
+            _ if guard(subject, *entry) == Guard::Caller => Guard::Caller,
+            _ => seen,
         };
         if subject.allowed(rule, &judge) || told.contains(&judge.tree) {
             continue;
@@ -150,6 +148,12 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
             Guard::Open => (
                 Severity::Error,
                 format!("`{what}` lets anybody upgrade: it looks at nothing but its arguments"),
+            ),
+            Guard::Block => (
+                Severity::Error,
+                format!(
+                    "`{what}` lets anybody upgrade at its time: it looks at nothing but the block"
+                ),
             ),
             Guard::Anybody => (
                 Severity::Error,

@@ -4,7 +4,7 @@ use super::{
     MAX_LEVELS, Subject,
     flow::{Flow, is_foreign},
     has_token, is_builtin,
-    marks::Marks,
+    marks::{Marks, Value},
     reverts,
     ways::{Inside, Stops, callee, stops_in},
 };
@@ -19,6 +19,8 @@ pub(super) const MAX_DEPTH: usize = 64;
 pub(super) enum Weight {
     Nothing,
     Anybody,
+    /// Nothing but the time.
+    Block,
     State,
     Origin,
     /// The caller is looked at, and what comes of it is not known.
@@ -268,7 +270,7 @@ fn single<'a>(
     tree: &'a Tree,
     must: Option<bool>,
 ) -> Weight {
-    let marks = flow.of(inside, tree);
+    let Value { marks, states } = flow.value(inside, tree);
     let operator = tree["operator"].as_str().unwrap_or_default();
     let excludes = match (kind(tree), operator) {
         ("BinaryOperation", "==" | "!=") => {
@@ -301,6 +303,9 @@ fn single<'a>(
                 && kind(tree) != "FunctionCall" =>
         {
             Weight::Nothing
+        }
+        false if marks.any(Marks::BLOCK) && !marks.any(Marks::ANSWER) && flow.keeps(&states) => {
+            Weight::Block
         }
         false if marks.any(Marks::OTHER) => Weight::State,
         false => Weight::Nothing,
@@ -341,6 +346,7 @@ pub(super) fn assembly<'a>(flow: &Flow<'_, 'a>, function: &Node<'a>) -> Weight {
             true if marks.any(Marks::SENDER) => Weight::Caller,
             true => Weight::Origin,
             false if marks.any(Marks::OTHER) => Weight::State,
+            false if marks.any(Marks::BLOCK) => Weight::Block,
             false => Weight::Nothing,
         });
     });

@@ -3,16 +3,19 @@
 use super::{
     Subject,
     conditions::{self, Condition, MAX_DEPTH, Weight},
-    evaluate::evaluate,
+    evaluate::{TIME, evaluate},
     flow::Flow,
     leaves,
-    marks::Marks,
+    marks::{Marks, Value},
     ways::Inside,
     writes::{What, Write, stores, writes},
 };
 use alloy_primitives::U256;
 use cutover_types::source::{Node, Tree, id, kind, visit};
 use std::collections::{BTreeSet, HashMap};
+
+/// A time that has been, and one that will be.
+const TIMES: [u64; 2] = [1, 1 << 40];
 
 /// What becomes of the conditions of a function when it has run; the most open first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +42,7 @@ pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> 
         for condition in conditions::conditions(subject, &one.node, first) {
             doors.extend(looks.at(&one.node, &condition, first));
         }
-        if conditions::assembly(&looks.flow, &one.node) >= Weight::State {
+        if conditions::assembly(&looks.flow, &one.node) >= Weight::Block {
             doors.push(looks.at_assembly(&one.node));
         }
     }
@@ -149,10 +152,13 @@ impl<'s, 'a> Looks<'s, 'a> {
     fn leaf(&self, inside: &Node<'a>, tree: &'a Tree, must: bool) -> Option<Door> {
         let weight = conditions::weight(&self.flow, inside, tree, Some(must), MAX_DEPTH);
         let value = self.flow.value(inside, tree);
-        if weight < Weight::State {
+        if weight < Weight::Block {
             return None;
         }
-        if value.marks.any(Marks::AWAY) || (value.states.is_empty() && !self.stores) {
+        if value.marks.any(Marks::AWAY) {
+            return Some(self.away(inside, tree, must, &value));
+        }
+        if value.states.is_empty() && !self.stores {
             return Some(Door::Shut);
         }
         if value.marks.any(Marks::CHOSEN) {
@@ -240,6 +246,58 @@ impl<'s, 'a> Looks<'s, 'a> {
                 None => Door::Unknown(names()),
             },
         )
+    }
+
+    /// What a condition does that the block or another contract decides.
+    fn away(&self, inside: &Node<'a>, tree: &'a Tree, must: bool, value: &Value) -> Door {
+        let marks = value.marks;
+        // A signature is one's who may; code that is there stays there.
+        if marks.any(Marks::SIGNER) || !marks.any(Marks::BLOCK | Marks::ANSWER) {
+            return Door::Shut;
+        }
+        let passes_at = |time: u64, write: &Write<'a>| {
+            let new = match write.what {
+                What::Value(value) => {
+                    evaluate(self.subject, &write.inside, value, &|_| None, MAX_DEPTH)?
+                }
+                What::Nothing => U256::ZERO,
+                What::Step | What::Anything => return None,
+            };
+            let known = |id| match id {
+                TIME => Some(U256::from(time)),
+                _ => (id == write.to).then_some(new),
+            };
+            let passed = evaluate(self.subject, inside, tree, &known, MAX_DEPTH)?;
+            Some(passed.is_zero() != must)
+        };
+        let asked = |write: &&Write<'a>| value.states.contains(&write.to);
+        let last = self.own.iter().rfind(asked);
+        if last.is_some_and(|last| TIMES.iter().all(|at| passes_at(*at, last) == Some(false))) {
+            return Door::Shut;
+        }
+        let mut names = self.names(&value.states);
+        if !marks.any(Marks::BLOCK) {
+            return Door::Unknown(names);
+        }
+        names.insert("block".to_owned());
+        let chosen = marks.any(Marks::CHOSEN) && value.states.is_empty();
+        let comes = self.flow.keeps(&value.states) && self.comes(inside, tree, must);
+        match chosen || (comes && !marks.any(Marks::ANSWER | Marks::CHOSEN)) {
+            true => Door::Open(names),
+            false => Door::Unknown(names),
+        }
+    }
+
+    /// Whether a condition asks that a time has come, which it then has for good.
+    fn comes(&self, inside: &Node<'a>, tree: &'a Tree, must: bool) -> bool {
+        let [left, right] = ["leftExpression", "rightExpression"]
+            .map(|side| self.flow.of(inside, &tree[side]).any(Marks::BLOCK));
+        let more = match tree["operator"].as_str() {
+            Some(">" | ">=") => left && !right,
+            Some("<" | "<=") => right && !left,
+            _ => return false,
+        };
+        left != right && more == must
     }
 
     fn at_assembly(&self, inside: &Node<'a>) -> Door {

@@ -4,6 +4,9 @@ use super::Subject;
 use alloy_primitives::U256;
 use cutover_types::source::{Node, Tree, id, kind};
 
+/// The time of the block, among what is known.
+pub(super) const TIME: i64 = i64::MIN;
+
 /// The value of an expression where the state it reads is `known`; of conditions one and zero.
 pub(super) fn evaluate<'a>(
     subject: &Subject<'a>,
@@ -25,6 +28,8 @@ pub(super) fn evaluate<'a>(
         "MemberAccess" if tree["memberName"] == "sender" && tree["expression"]["name"] == "msg" => {
             Some(U256::MAX)
         }
+        "MemberAccess" if tree["expression"]["name"] == "block" => known(TIME),
+        "Identifier" if tree["name"] == "now" => known(TIME),
         "Identifier" | "MemberAccess" => {
             let variable = subject.index.get(tree["referencedDeclaration"].as_i64()?)?;
             if variable.tree["constant"] == true || variable.tree["mutability"] == "constant" {

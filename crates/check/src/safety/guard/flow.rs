@@ -98,8 +98,11 @@ impl<'s, 'a> Flow<'s, 'a> {
                     }
                 }
                 ("Identifier", Some("this")) => value.marks |= Marks::THIS,
-                ("Identifier", Some("block" | "now" | "ecrecover")) => {
-                    value.marks |= Marks::OTHER | Marks::AWAY;
+                ("Identifier", Some("block" | "now")) => {
+                    value.marks |= Marks::BLOCK | Marks::AWAY;
+                }
+                ("Identifier", Some("ecrecover")) => {
+                    value.marks |= Marks::SIGNER | Marks::AWAY;
                 }
                 ("Literal", _) if is_address(node) => value.marks |= Marks::OTHER,
                 _ => {}
@@ -158,8 +161,14 @@ impl<'s, 'a> Flow<'s, 'a> {
             value.states.clear();
         }
         value.add(&asked);
-        value.marks |= Marks::AWAY;
+        value.marks |= Marks::ANSWER | Marks::AWAY;
         value
+    }
+
+    /// Whether no function ever changes these.
+    pub(super) fn keeps(&self, states: &BTreeSet<i64>) -> bool {
+        let mut all = states.iter().filter_map(|id| self.subject.index.get(*id));
+        all.all(|one| one.tree["mutability"] == "immutable")
     }
 
     /// Whether `msg.sender` in a function is the caller.
@@ -177,8 +186,8 @@ impl<'s, 'a> Flow<'s, 'a> {
             ("sload", Marks::OTHER),
             ("call", Marks::OTHER),
             ("staticcall", Marks::OTHER),
-            ("timestamp", Marks::OTHER),
-            ("number", Marks::OTHER),
+            ("timestamp", Marks::BLOCK),
+            ("number", Marks::BLOCK),
         ];
         let text = block["operations"].as_str().unwrap_or_default();
         for (word, mark) in words {

@@ -7,14 +7,14 @@ use std::{
 
 /// What a value depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(u8);
+pub(super) struct Marks(u16);
 
 impl Marks {
     /// `msg.sender`.
     pub(super) const SENDER: Self = Self(1);
     /// `tx.origin`.
     pub(super) const ORIGIN: Self = Self(2);
-    /// State, the block, a signature, an address that is written out.
+    /// State, an address that is written out.
     pub(super) const OTHER: Self = Self(4);
     /// The contract's own address.
     pub(super) const THIS: Self = Self(8);
@@ -24,6 +24,12 @@ impl Marks {
     pub(super) const AWAY: Self = Self(32);
     /// What the caller hands in.
     pub(super) const CHOSEN: Self = Self(64);
+    /// The block: its time, its number.
+    pub(super) const BLOCK: Self = Self(128);
+    /// What another contract answers.
+    pub(super) const ANSWER: Self = Self(256);
+    /// Who signed something.
+    pub(super) const SIGNER: Self = Self(512);
 
     pub(super) fn any(self, wanted: Self) -> bool {
         self.0 & wanted.0 != 0

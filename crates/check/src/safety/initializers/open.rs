@@ -39,7 +39,7 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
         }
         let (names, why, firm) = match guard(subject, entry) {
             Guard::Open | Guard::Anybody => (BTreeSet::new(), "", true),
-            Guard::State => match door(subject, entry) {
+            Guard::Block | Guard::State => match door(subject, entry) {
                 Door::Unset(names) if blue.is_some_and(|blue| sets(blue, &names)) => {
                     (names, "blue sets and green does not", false)
                 }
@@ -159,7 +159,7 @@ fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
         let modifier = subject.graph.target(function, named);
         says && modifier.is_none_or(|modifier| match guard(subject, modifier) {
             Guard::Open | Guard::Anybody | Guard::Caught => false,
-            Guard::State => door(subject, *function) == Door::Shut,
+            Guard::Block | Guard::State => door(subject, *function) == Door::Shut,
             _ => true,
         })
     })
