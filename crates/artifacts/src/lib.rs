@@ -20,6 +20,7 @@ mod files;
 mod functions;
 mod git;
 mod given;
+mod held;
 mod join;
 mod namespaces;
 mod output;

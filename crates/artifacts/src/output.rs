@@ -1,6 +1,8 @@
 //! Reading what a compiler said of a contract, just now or in a build info.
 
-use crate::{ArtifactError, Code, Need, bytecode, compile::not_found, join, placement, settings};
+use crate::{
+    ArtifactError, Code, Need, bytecode, compile::not_found, held, join, placement, settings,
+};
 use alloy_json_abi::JsonAbi;
 use cutover_types::{
     StorageLayout,
@@ -39,6 +41,7 @@ impl Compiled {
             let evm = &contract["evm"];
             bytecode::fill(&mut code, &evm["bytecode"], &evm["deployedBytecode"]);
         }
+        held::whole(&code, &contract["metadata"], &self.sources)?;
         complete(&mut code, &contract["storageLayout"], self.sources, need);
         Ok(code)
     }
@@ -107,7 +110,11 @@ fn read_layout(
                 )
             });
         }
-        return Ok(parsed);
+        let other = linearized.and_then(|bases| held::other_layout(&parsed, index, bases));
+        return match other {
+            Some(why) => Err(format!("{why}: build again")),
+            None => Ok(parsed),
+        };
     }
     match linearized {
         Some(bases) => placement::contract(index, bases)

@@ -10,7 +10,7 @@ use cutover_types::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Types nested deeper than this are refused.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// Lays out a contract, its bases first.
 pub(crate) fn contract(

@@ -10,9 +10,11 @@ use super::{
     folder::{self, Search},
     trees,
 };
-use crate::{ArtifactError, Code, LoadOptions, Need, bytecode, compile, files, output, settings};
+use crate::{
+    ArtifactError, Code, LoadOptions, Need, bytecode, compile, files, held, output, settings,
+};
 use alloy_primitives::{B256, keccak256};
-use cutover_types::text::terminal;
+use cutover_types::{source::Sources, text::terminal};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -38,6 +40,9 @@ pub(super) fn read(file: &File<'_>, json: &Value) -> Result<Code, ArtifactError>
         &part(json, "bytecode"),
         &part(json, "deployedBytecode"),
     );
+    let written = [&json["rawMetadata"], &json["metadata"]];
+    let written = written.into_iter().find(|one| one.is_string());
+    held::whole(&code, written.unwrap_or(&metadata), &Sources::default())?;
     let need = file.options.need;
     if !(need.layout || need.ast) {
         return Ok(code);
