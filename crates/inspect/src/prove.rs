@@ -9,6 +9,7 @@ use crate::{
 };
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use alloy_sol_types::SolEvent;
+use cutover_evm::Request;
 use cutover_types::{
     Missing, Outcome, StepCall, UpgradePath, Verb,
     abi::IProxy,
@@ -95,40 +96,28 @@ async fn prove_by(
             why_back: None,
         });
     };
-    let mut scripts = vec![Round::of(path, &[&same]).script];
-    let mut ends = (0, 0);
+    let mut scripts = vec![Round::of(path.proxy, &[&same]).plain];
+    let mut round = Round::of(path.proxy, &[&change, &back]);
+    let copied = copy.is_some();
     if let Some(copy) = copy {
         let planted = BTreeMap::from([(other, Bytes::from(copy))]);
-        let mut round = Round::of(path, &[&change, &back]);
-        round.script.planted.clone_from(&planted);
-        ends = (round.ends[0], round.ends[1]);
-        scripts.push(round.script);
-        scripts.push(Script {
-            planted,
-            ..followed_by_questions(path.proxy, &[&change, &back])
-        });
+        round.plain.planted.clone_from(&planted);
+        round.asked.planted = planted;
+        scripts.extend([round.plain.clone(), round.asked.clone()]);
     }
-    let back_calls = back.len();
     let before = session.slot(path.holder, path.slot).await?;
     let played = session.play_all(&scripts).await?;
     let Some(unchanged) = played.first() else {
         return Ok(Proof::unknown("nothing was executed"));
     };
     let stays = stayed(unchanged, path, current, before);
-    let (moves, returns) = match played.get(1) {
-        Some(round) => {
-            let asked = |upgrades, wanted| match played.get(2) {
-                Some(round) => follows(round, path, current, upgrades, wanted),
-                None => Ok(()),
-            };
-            let there = moved(round, 0..=ends.0, path, other);
-            let back = moved(round, ends.0 + 1..=ends.1, path, current);
-            (
-                there.and_then(|()| asked(change.len() + 1, other)),
-                back.and_then(|()| asked(change.len() + back_calls + 2, current)),
-            )
+    let (moves, returns) = match &played[1..] {
+        [plain, asked] => {
+            let runs =
+                |upgrade, wanted| round.runs([plain, asked], path, upgrade, (current, wanted));
+            (runs(0, other), runs(1, current))
         }
-        None => {
+        _ => {
             let why = format!("the code of {current} is not known");
             (Err(why.clone()), Err(why))
         }
@@ -143,21 +132,24 @@ async fn prove_by(
             path.from
         )
     });
-    let executed = |script: usize| {
-        played
-            .get(script)
-            .is_some_and(|p| missing(p, path).is_empty() && p.refused.is_none())
-    };
+    // The questions only count where the slot does not show it.
+    let told = if path.verb == Verb::Steps { 3 } else { 2 };
+    let executed = copied
+        && played
+            .iter()
+            .take(told)
+            .skip(1)
+            .all(|played| missing(played, path).is_empty() && played.refused.is_none());
     let why = match (&stays, &moves) {
         (_, Ok(())) => None,
         // It may say so whatever it does: another implementation is what counts, where it can be tried.
-        (Ok(()), Err(why)) if executed(1) => Some(why.clone()),
+        (Ok(()), Err(why)) if executed => Some(why.clone()),
         (Ok(()), Err(_)) => None,
         (Err(why), _) => Some(why.clone()),
     };
     let (back, why_back) = match (&moves, returns) {
         (Ok(()), Ok(())) => (Possible::Yes, None),
-        (Ok(()), Err(why)) if executed(1) => (Possible::No, Some(why)),
+        (Ok(()), Err(why)) if executed => (Possible::No, Some(why)),
         (Ok(()), Err(why)) => (Possible::Unknown, Some(why)),
         (Err(why), _) => (
             Possible::Unknown,
@@ -172,77 +164,90 @@ async fn prove_by(
     })
 }
 
-/// Upgrades one after the other. After a path of described steps the proxy is asked whom it forwards
-/// to: not every kind keeps that in one slot.
+/// Upgrades one after the other; and once more, with the question whom the proxy forwards to before the first
+/// and after each. Apart, because the node may refuse what only the question reads.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Round {
-    pub(crate) script: Script,
-    /// For each upgrade its last step, the question.
+    pub(crate) plain: Script,
+    pub(crate) asked: Script,
+    /// For each upgrade, how many calls there are up to its last.
     ends: Vec<usize>,
 }
 
 impl Round {
-    pub(crate) fn of(path: &UpgradePath, upgrades: &[&[StepCall]]) -> Self {
-        let mut round = Self {
-            script: Script::default(),
-            ends: Vec::new(),
+    pub(crate) fn of(proxy: Address, upgrades: &[&[StepCall]]) -> Self {
+        let mut round = Self::default();
+        let question = request(stranger(), proxy, unknown_call(proxy));
+        let add = |script: &mut Script, step: &Request, wait| {
+            script.steps.push(step.clone());
+            script.waits.push(wait);
         };
+        add(&mut round.asked, &question, 0);
         for steps in upgrades {
             for step in *steps {
                 let call = request(step.from, step.call.to, step.call.data.clone());
-                round.script.steps.push(call);
-                round.script.waits.push(step.wait_seconds);
+                add(&mut round.plain, &call, step.wait_seconds);
+                add(&mut round.asked, &call, step.wait_seconds);
             }
-            if path.verb == Verb::Steps {
-                let question = unknown_call(path.proxy);
-                let asked = request(stranger(), path.proxy, question);
-                round.script.steps.push(asked);
-                round.script.waits.push(0);
-            }
-            round.ends.push(round.script.steps.len().saturating_sub(1));
+            add(&mut round.asked, &question, 0);
+            round.ends.push(round.plain.steps.len());
         }
         round
     }
-}
 
-/// Upgrades one after the other, and before the first and after each the question whom the proxy forwards to.
-pub(crate) fn followed_by_questions(proxy: Address, upgrades: &[&[StepCall]]) -> Script {
-    let mut script = Script::default();
-    let ask = |script: &mut Script| {
-        let question = request(stranger(), proxy, unknown_call(proxy));
-        script.steps.push(question);
-        script.waits.push(0);
-    };
-    ask(&mut script);
-    for steps in upgrades {
-        for step in *steps {
-            let call = request(step.from, step.call.to, step.call.data.clone());
-            script.steps.push(call);
-            script.waits.push(step.wait_seconds);
+    /// Whom the proxy forwards to before the first upgrade, and after this one.
+    pub(crate) fn forwards(
+        &self,
+        asked: &Played,
+        proxy: Address,
+        upgrade: usize,
+    ) -> [Option<Address>; 2] {
+        let whom = |index: usize| forwards_to(asked.outcomes.get(index)?, proxy);
+        // One question before all, one after each upgrade before.
+        let after = self.ends.get(upgrade).map(|calls| calls + upgrade + 1);
+        [whom(0), after.and_then(whom)]
+    }
+
+    /// Whether the proxy runs `wanted` after this upgrade: every call succeeded, and the slot holds it. Where
+    /// the proxy forwarded to `current` before, it must forward to it too: the slot may be for show. Of kinds
+    /// that keep it in no one slot the forwarding is enough.
+    fn runs(
+        &self,
+        [plain, asked]: [&Played; 2],
+        path: &UpgradePath,
+        upgrade: usize,
+        (current, wanted): (Address, Address),
+    ) -> Result<(), String> {
+        let start = upgrade.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let mut value = None;
+        for index in start..self.ends[upgrade] {
+            value = written(step(plain, index, path)?, path).or(value);
         }
-        ask(&mut script);
+        let shown = value.is_some_and(|value| holds(value, wanted));
+        let [before, after] = self.forwards(asked, path.proxy, upgrade);
+        let untold = missing(asked, path);
+        if !shown && path.verb == Verb::Steps {
+            return match (after, untold.first()) {
+                (after, None) if after == Some(wanted) => Ok(()),
+                (_, None) => Err(STILL.into()),
+                (_, Some(missing)) => Err(format!("the node does not give {}", key(missing))),
+            };
+        }
+        match after {
+            _ if !shown => Err(STILL.into()),
+            after if after == Some(wanted) || before != Some(current) || !untold.is_empty() => {
+                Ok(())
+            }
+            Some(other) => Err(format!(
+                "the slot moves, but the proxy then forwards to {other}"
+            )),
+            None => Err("the slot moves, but the proxy then forwards to nobody".into()),
+        }
     }
-    script
 }
 
-/// Whether the proxy forwards to what was installed, where it forwarded to `current` before: the slot may be
-/// for show. `asked` is the question's step.
-fn follows(
-    played: &Played,
-    path: &UpgradePath,
-    current: Address,
-    asked: usize,
-    wanted: Address,
-) -> Result<(), String> {
-    let whom = |index: usize| forwards_to(played.outcomes.get(index)?, path.proxy);
-    if !missing(played, path).is_empty() || whom(0) != Some(current) || whom(asked) == Some(wanted)
-    {
-        return Ok(());
-    }
-    Err(match whom(asked) {
-        Some(other) => format!("the slot moves, but the proxy then forwards to {other}"),
-        None => "the slot moves, but the proxy then forwards to nobody".into(),
-    })
-}
+/// Why an upgrade is none.
+const STILL: &str = "the upgrade call succeeds, but the slot does not move";
 
 impl Proof {
     /// Nothing could be executed.
@@ -319,30 +324,6 @@ pub(crate) fn announced(outcome: &Outcome, holder: Address, implementation: Addr
             // zos did not index it.
             && (log.topics().get(1) == Some(&word) || log.data.data.get(..32) == Some(&word[..]))
     })
-}
-
-/// Every call succeeded, and the slot now holds `implementation`, or the proxy now forwards to it.
-fn moved(
-    played: &Played,
-    steps: std::ops::RangeInclusive<usize>,
-    path: &UpgradePath,
-    implementation: Address,
-) -> Result<(), String> {
-    let asked = (path.verb == Verb::Steps).then_some(*steps.end());
-    let mut value = None;
-    for index in steps.filter(|index| Some(*index) != asked) {
-        value = written(step(played, index, path)?, path).or(value);
-    }
-    if value.is_some_and(|value| holds(value, implementation)) {
-        return Ok(());
-    }
-    let forwards = asked
-        .and_then(|asked| played.outcomes.get(asked))
-        .and_then(|outcome| forwards_to(outcome, path.proxy));
-    if forwards == Some(implementation) {
-        return Ok(());
-    }
-    Err("the upgrade call succeeds, but the slot does not move".into())
 }
 
 /// Whom `proxy` forwards the unknown call to that `outcome` is of.

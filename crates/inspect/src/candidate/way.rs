@@ -2,8 +2,8 @@
 
 use crate::{
     error::{InspectError, key},
-    prove::{Round, followed_by_questions, forwards_to, holds, written},
-    session::Session,
+    prove::{Round, holds, written},
+    session::{Played, Session},
 };
 use alloy_primitives::{Address, Bytes};
 use cutover_types::{
@@ -63,7 +63,13 @@ pub(crate) async fn attempt(
         let why = "the upgrade is a delegate call of its sender, which is not simulated";
         return Ok(Tried::Unclear(why.into()));
     }
-    let played = session.play(&Round::of(path, &[&calls]).script).await?;
+    let round = Round::of(path.proxy, &[&calls]);
+    let mut done = session
+        .play_all(&[round.plain.clone(), round.asked.clone()])
+        .await?;
+    let (Some(asked), Some(played)) = (done.pop(), done.pop()) else {
+        return Ok(Tried::Unclear("nothing was executed".into()));
+    };
     // A sender that only pays is taken to have the funds.
     let payer = Missing::Account { address: path.from };
     if let Some(missing) = played.guesses().find(|missing| *missing != payer) {
@@ -84,10 +90,9 @@ pub(crate) async fn attempt(
         value = written(outcome, path).or(value);
         merge_diff(&mut changes, &outcome.diff);
     }
-    let asked = played.outcomes.get(calls.len());
-    let runs = value.is_some_and(|value| holds(value, to.address))
-        || asked.and_then(|asked| forwards_to(asked, path.proxy)) == Some(to.address);
-    if !runs {
+    let shown = value.is_some_and(|value| holds(value, to.address));
+    let [before, after] = round.forwards(&asked, path.proxy, 0);
+    if !shown && (path.verb != Verb::Steps || after != Some(to.address)) {
         let why = "the upgrade call succeeds, but the proxy does not move";
         return Ok(if path.verb == Verb::Steps {
             Tried::Unclear(why.into())
@@ -98,7 +103,8 @@ pub(crate) async fn attempt(
             })
         });
     }
-    if let Some(not) = runs_another(session, path, &calls, to.address).await? {
+    let forwards = (before, after);
+    if let Some(not) = runs_another(session, path, forwards, &asked, to.address).await? {
         return Ok(not);
     }
     let waits = calls.iter().map(|call| call.wait_seconds);
@@ -114,20 +120,17 @@ pub(crate) async fn attempt(
 async fn runs_another(
     session: &mut Session,
     path: &UpgradePath,
-    calls: &[StepCall],
+    (before, after): (Option<Address>, Option<Address>),
+    asked: &Played,
     wanted: Address,
 ) -> Result<Option<Tried>, InspectError> {
-    let script = followed_by_questions(path.proxy, &[calls]);
-    let played = session.play(&script).await?;
-    let whom = |index: usize| forwards_to(played.outcomes.get(index)?, path.proxy);
-    let after = whom(calls.len() + 1);
     let slot = session.slot(path.holder, path.slot).await?;
-    let steered = whom(0).is_some_and(|now| slot.is_none_or(|value| holds(value, now)));
+    let steered = before.is_some_and(|now| slot.is_none_or(|value| holds(value, now)));
     if !steered || after == Some(wanted) {
         return Ok(None);
     }
     let payer = Missing::Account { address: path.from };
-    if let Some(missing) = played.guesses().find(|missing| *missing != payer) {
+    if let Some(missing) = asked.guesses().find(|missing| *missing != payer) {
         let why = format!(
             "the node does not give {}: whom the proxy then forwards to is not known",
             key(&missing)
