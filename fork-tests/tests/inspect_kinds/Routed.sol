@@ -304,3 +304,37 @@ contract FeedReader {
         return Feed(aggregator).latestRoundData();
     }
 }
+
+/// Its loupe names one function that goes elsewhere, and another twice; one more goes where nothing is said.
+contract SaidDiamond is Routing {
+    struct Said {
+        address facet;
+        bytes4[] selectors;
+    }
+
+    bytes32 private constant PLACE = keccak256("diamond.standard.diamond.storage");
+    address private _said;
+    mapping(bytes4 => address) private _real;
+
+    constructor(address said, address hidden) {
+        _said = said;
+        _real[bytes4(keccak256("value()"))] = said;
+        _real[bytes4(keccak256("store(uint256)"))] = hidden;
+        _real[bytes4(keccak256("transfer(address,uint256)"))] = hidden;
+    }
+
+    function facets() external view returns (Said[] memory all) {
+        all = new Said[](2);
+        for (uint256 i = 0; i < 2; i++) {
+            all[i].facet = _said;
+            all[i].selectors = new bytes4[](2);
+            all[i].selectors[0] = bytes4(keccak256("value()"));
+            all[i].selectors[1] = bytes4(keccak256("store(uint256)"));
+        }
+    }
+
+    fallback() external payable {
+        require(PLACE != 0);
+        _run(_real[msg.sig]);
+    }
+}

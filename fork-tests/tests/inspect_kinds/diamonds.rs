@@ -251,3 +251,28 @@ async fn zksyncs_diamond_has_no_way_back() {
     assert_eq!(rollback.possible, Possible::No);
     assert!(rollback.why.unwrap().contains("only rises"));
 }
+
+#[tokio::test]
+async fn every_selector_a_loupe_names_is_tried_and_some_that_it_does_not() {
+    let world = World::start().await;
+    let (said, hidden) = boxes(&world).await;
+    let proxy = world
+        .deploy(&compiled("SaidDiamond"), &params((said, hidden)))
+        .await;
+    let found = look(&world, proxy).await;
+    let facts = found.proxy.as_ref().unwrap();
+    assert_eq!(facts.implementation.address, said, "{found:#?}");
+    let says = |what: &str| facts.conflicts.iter().filter(|c| c.contains(what)).count();
+    let store = Selector::from(storeCall::SELECTOR);
+    let lie = format!("{said} is said to answer {store}, which goes to {hidden}");
+    assert_eq!(says(&lie), 1, "{facts:#?}");
+    let untold = format!("{hidden} answers 0xa9059cbb, which its table does not name");
+    assert_eq!(says(&untold), 1, "{facts:#?}");
+    assert_eq!(facts.conflicts.len(), 2, "{facts:#?}");
+    let counts: Vec<_> = facts
+        .facets
+        .iter()
+        .map(|f| (f.address, f.selectors.len()))
+        .collect();
+    assert_eq!(counts, [(said, 1), (hidden, 2)], "{facts:#?}");
+}

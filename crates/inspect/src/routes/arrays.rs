@@ -1,12 +1,12 @@
 //! What a diamond without a loupe keeps in storage: LibDiamond's three versions, ZKsync's and
 //! SolidState's.
 
-use super::{DIAMOND, FACETS, Routes, SELECTORS, SOLIDSTATE, Table, ZKSYNC, after, entry, gather};
+use super::{FACETS, Routes, SELECTORS, Table, after, gather};
 use crate::{code, error::InspectError, session::Session};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cutover_types::{
     Missing,
-    diamond::{Facet, Selector},
+    diamond::{Facet, LIBRARY as DIAMOND, SOLIDSTATE, Selector, ZKSYNC, entry},
 };
 
 /// How the selectors are listed.

@@ -43,5 +43,8 @@ pub(super) async fn facets(
             selectors: said.selectors,
         })
         .collect();
-    Ok((!facets.is_empty()).then(|| Routes::new(Table::Diamond(None), facets)))
+    let mut routes = Routes::new(Table::Diamond(None), facets);
+    let note = "which selectors it answers is its own word: those it names were tried, others may go anywhere";
+    routes.notes.push(note.into());
+    Ok((!routes.facets.is_empty()).then_some(routes))
 }

@@ -2,24 +2,20 @@
 //! it really goes there.
 
 mod arrays;
+mod followed;
 mod getters;
 mod loupe;
 mod registries;
 
-use crate::{
-    code,
-    error::InspectError,
-    session::{Script, Session, request, stranger},
-    trace::{Forward, forwarding, place},
-};
-use alloy_primitives::{Address, B256, Bytes, U256, b256};
+use crate::{code, error::InspectError, session::Session, trace::Forward};
+use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::SolCall;
-use cutover_evm::Request;
 use cutover_types::{
-    CallFrame, CallKind, Missing,
-    diamond::{Facet, LIBRARY as DIAMOND, PLACES, SOLIDSTATE, Selector, ZKSYNC, entry},
+    Missing,
+    diamond::{Facet, PLACES, Selector},
     inspection::Location,
 };
+use followed::followed;
 
 /// ERC-7546's dictionary.
 const DICTIONARY: B256 = b256!("267691be3525af8a813d30db0c9e2bad08f63baecf6dceb85e2cf3676cff56f4");
@@ -27,9 +23,6 @@ const DICTIONARY: B256 = b256!("267691be3525af8a813d30db0c9e2bad08f63baecf6dceb8
 /// Facets that are looked at, and selectors of all of them together.
 const FACETS: usize = 64;
 const SELECTORS: usize = 1024;
-/// Enough to find a facet; little enough that what the facet then does is soon over.
-const GAS: u64 = 100_000;
-
 /// What decides where a call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Table {
@@ -170,112 +163,6 @@ pub(crate) async fn routes(
     getters::aggregator(session, proxy, code).await
 }
 
-/// Sends one call to every facet and sees whether it arrives. The facet that is used most is what the
-/// proxy "runs", unless the user names one: housekeeping aside, the one with the most selectors.
-async fn followed(
-    session: &mut Session,
-    proxy: Address,
-    routes: Option<Routes>,
-) -> Result<Option<(Forward, Routes)>, InspectError> {
-    let Some(mut routes) = routes else {
-        return Ok(None);
-    };
-    // Functions of the proxy itself need no facet.
-    routes
-        .facets
-        .retain(|facet| facet.address != proxy && !facet.selectors.is_empty());
-    if bound(&mut routes.facets) {
-        let note = format!("only {FACETS} facets and {SELECTORS} selectors were looked at");
-        routes.notes.push(note);
-    }
-    let scripts: Vec<_> = routes
-        .facets
-        .iter()
-        .map(|facet| probe(proxy, facet))
-        .collect();
-    let played = session.play_all(&scripts).await?;
-    let mut best: Option<(usize, Forward)> = None;
-    for ((facet, played), script) in routes.facets.iter().zip(&played).zip(&scripts) {
-        let Some(outcome) = played.outcomes.first() else {
-            continue;
-        };
-        let data = &script.steps[0].data;
-        let selector = facet.selectors[0];
-        let Some((at, frame)) = forwarding(&outcome.calls, proxy, data) else {
-            if let Some(missing) = played.guesses().next() {
-                return Err(session.cannot_tell(missing));
-            }
-            let conflict = format!(
-                "{} is said to answer {selector}, which goes nowhere",
-                facet.address
-            );
-            routes.conflicts.push(conflict);
-            continue;
-        };
-        if frame.to != facet.address {
-            routes.conflicts.push(format!(
-                "{} is said to answer {selector}, which goes to {}",
-                facet.address, frame.to
-            ));
-            continue;
-        }
-        let rank = match session.facet == Some(facet.address) {
-            true => usize::MAX,
-            false => rank(facet),
-        };
-        if best.as_ref().is_none_or(|(first, _)| rank > *first) {
-            let location = place(&played.reads, proxy, frame.to)
-                .unwrap_or_else(|| asked(&outcome.calls[..at], frame.to));
-            let forward = Forward {
-                target: frame.to,
-                location,
-                kind: Some(frame.kind),
-                question: None,
-                fixed: false,
-                next: None,
-                unread: None,
-            };
-            best = Some((rank, forward));
-        }
-    }
-    let Some((_, forward)) = best else {
-        return Ok(None);
-    };
-    if let (Table::Diamond(base), Some(slot)) = (&mut routes.table, forward.location.slot()) {
-        let selector = routes
-            .facets
-            .iter()
-            .find(|facet| facet.address == forward.target)
-            .map(|facet| facet.selectors[0]);
-        *base = PLACES
-            .into_iter()
-            .find(|base| selector.is_some_and(|selector| entry(selector, *base) == slot));
-    }
-    Ok(Some((forward, routes)))
-}
-
-/// Which contract gave the address.
-fn asked(calls: &[CallFrame], target: Address) -> Location {
-    let answered = calls.iter().rev().find(|frame| {
-        frame.depth == 1
-            && matches!(frame.kind, CallKind::StaticCall | CallKind::Call)
-            && frame.output.get(..32) == Some(target.into_word().as_slice())
-    });
-    answered.map_or(Location::Code, |frame| Location::Call(frame.to))
-}
-
-/// A call with the facet's first selector and nothing else, so that little is done with it.
-fn probe(proxy: Address, facet: &Facet) -> Script {
-    let data = Bytes::copy_from_slice(facet.selectors[0].as_slice());
-    Script {
-        steps: vec![Request {
-            gas_limit: Some(GAS),
-            ..request(stranger(), proxy, data)
-        }],
-        ..Script::default()
-    }
-}
-
 /// How likely a facet is what the proxy is for.
 fn rank(facet: &Facet) -> usize {
     let keeps_house = facet
@@ -326,6 +213,7 @@ pub(crate) fn after(base: B256, offset: u64) -> B256 {
 mod tests {
     use super::*;
     use alloy_primitives::keccak256;
+    use cutover_types::diamond::{LIBRARY as DIAMOND, SOLIDSTATE, ZKSYNC};
 
     fn facet(byte: u8, selectors: usize) -> Facet {
         let selectors = (0..selectors)
