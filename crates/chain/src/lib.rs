@@ -19,10 +19,11 @@ pub mod programs;
 pub mod rpc;
 pub mod submit;
 mod transport;
+mod waiting;
 
 pub use error::ChainError;
 pub use facade::{Archive, Facade, RecordingArchive, ViewArchive};
 pub use fetch::{LazyState, SettleError};
 pub use folder::{FolderError, RecordingFolder, RecordingWriter};
-pub use node::{FetchedBlock, Node, NodeStats, Policy};
+pub use node::{FetchedBlock, Node, NodeStats, Notice, Policy};
 pub use programs::find_program;

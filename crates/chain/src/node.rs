@@ -1,7 +1,7 @@
 //! A JSON-RPC node: calls and batches that survive a poor provider.
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Refusal},
     error::ChainError,
     rpc,
     transport::{Fault, Transport, Tries},
@@ -38,6 +38,31 @@ pub struct Policy {
     pub max_batch: usize,
     /// Bytes of one answer at most.
     pub max_response: usize,
+    /// How long a node may do nothing but limit requests before it is given up.
+    pub patience: Duration,
+    /// Who is told what is waited for.
+    pub notice: Option<Notice>,
+}
+
+/// Tells somebody what is waited for.
+#[derive(Clone)]
+pub struct Notice(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Notice {
+    /// Calls `tell` with a line.
+    pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(crate) fn tell(&self, line: &str) {
+        (self.0)(line);
+    }
+}
+
+impl fmt::Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notice")
+    }
 }
 
 impl Default for Policy {
@@ -49,6 +74,8 @@ impl Default for Policy {
             budget: Duration::from_secs(300),
             max_batch: 100,
             max_response: 512 << 20,
+            patience: Duration::from_secs(120),
+            notice: None,
         }
     }
 }
@@ -251,6 +278,13 @@ impl Node {
         params: &Value,
         answer: Answer,
     ) -> Result<Result<Box<RawValue>, ChainError>, Fault> {
+        if !answer
+            .error
+            .as_ref()
+            .is_some_and(Refusal::asks_for_patience)
+        {
+            self.inner.transport.waiting.served();
+        }
         match (answer.error, answer.result) {
             (Some(error), _) => {
                 let message = self.inner.transport.harmless(&error.message);
@@ -295,8 +329,11 @@ impl Node {
                     }
                     let before = pending.len();
                     pending.retain(|index| results[*index].is_none());
-                    if pending.len() < before && !patience {
-                        continue;
+                    if pending.len() < before {
+                        tries.went_on();
+                        if !patience {
+                            continue;
+                        }
                     }
                 }
                 Err(Fault::Passing {
@@ -314,6 +351,14 @@ impl Node {
             }
             if !tries.another(patience).await {
                 break;
+            }
+        }
+        if transport.gave_up() {
+            // It would say the same to each.
+            let detail = transport.waiting.words();
+            for index in std::mem::take(&mut pending) {
+                let error = self.transport_error(&calls[index].0, &tries, detail.into());
+                results[index] = Some(Err(error));
             }
         }
         let alone: Vec<(usize, Result<Value, ChainError>)> =

@@ -4,6 +4,7 @@ use crate::{
     error::ChainError,
     node::{NodeStats, Policy},
     rpc,
+    waiting::Waiting,
 };
 use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER, redirect};
 use std::{
@@ -19,6 +20,8 @@ use url::Url;
 
 /// A node asks for patience in seconds; nobody waits longer than this at a time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest pause before another try, where the node does not say how long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often an address at which no node ever answered is tried: it is wrong, most likely.
 const TRIES_UNREACHED: u32 = 3;
 /// Error pages longer than this are not read.
@@ -65,6 +68,7 @@ pub(crate) struct Transport {
     resume: Mutex<Option<Instant>>,
     /// Whether a connection was ever made.
     reached: AtomicBool,
+    pub(crate) waiting: Waiting,
     calls: AtomicU64,
     bytes: AtomicU64,
     retries: AtomicU64,
@@ -81,6 +85,7 @@ impl Transport {
             policy,
             resume: Mutex::new(None),
             reached: AtomicBool::new(false),
+            waiting: Waiting::default(),
             calls: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -113,20 +118,33 @@ impl Transport {
             .await
             .map_err(|_| Fault::Final("the node is shut down".into()))?;
         self.calls.fetch_add(calls as u64, Ordering::Relaxed);
-        let response = client
+        let mut request = client
             .post(self.url.clone())
             .header("content-type", "application/json")
-            .body(body)
-            .send()
-            .await
+            .body(body);
+        // Whoever never answered is not waited for as long as somebody who works on something.
+        if !self.waiting.ever_answered() && self.policy.attempts > 1 {
+            request = request.timeout(self.policy.timeout / 4);
+        }
+        self.waiting.begins();
+        let sent = self.waiting.told(&self.policy, request.send()).await;
+        let response = sent
             .inspect_err(|error| {
-                if !error.is_connect() {
+                if !error.is_connect() && !error.is_timeout() {
                     self.reached.store(true, Ordering::Relaxed);
                 }
             })
             .map_err(|error| self.network(error))?;
+        self.waiting.answered();
         self.reached.store(true, Ordering::Relaxed);
         self.read(response).await
+    }
+
+    /// Whether the node does nothing but limit requests, or answers nothing, for so long that nobody waits
+    /// any more.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.waiting.limited() > self.policy.patience
+            || self.waiting.silent() >= self.policy.timeout * 2
     }
 
     async fn read(&self, response: Response) -> Result<Vec<u8>, Fault> {
@@ -262,6 +280,8 @@ pub(crate) struct Tries<'a> {
     started: Instant,
     most: u32,
     counted: u32,
+    /// How often in a row it was asked for patience.
+    asked: u32,
     /// How often it was sent.
     pub(crate) made: u32,
 }
@@ -273,8 +293,14 @@ impl<'a> Tries<'a> {
             started: Instant::now(),
             most: most.max(1),
             counted: 0,
+            asked: 0,
             made: 0,
         }
+    }
+
+    /// Some of what was asked for was answered.
+    pub(crate) fn went_on(&mut self) {
+        self.asked = 0;
     }
 
     /// Waits before the next try; `false` when there is none left.
@@ -282,7 +308,9 @@ impl<'a> Tries<'a> {
         self.made += 1;
         self.counted += u32::from(!patience);
         let wait = if patience {
-            Duration::from_millis(100)
+            self.transport.waiting.limits(&self.transport.policy);
+            self.asked += 1;
+            Duration::from_millis(100 << self.asked.saturating_sub(1).min(7)).min(LONGEST_PAUSE)
         } else {
             Duration::from_millis(100 << self.counted.saturating_sub(1).min(5))
         };
@@ -292,7 +320,8 @@ impl<'a> Tries<'a> {
         } else {
             self.most.min(TRIES_UNREACHED)
         };
-        if self.counted >= most || self.started.elapsed() + wait > self.transport.policy.budget {
+        let late = self.started.elapsed() + wait > self.transport.policy.budget;
+        if self.counted >= most || late || self.transport.gave_up() {
             return false;
         }
         self.transport.retries.fetch_add(1, Ordering::Relaxed);

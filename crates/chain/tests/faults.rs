@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use cutover_chain::{ChainError, LazyState, Node, Policy};
+use cutover_chain::{ChainError, LazyState, Node, Notice, Policy};
 use cutover_types::Missing;
 use serde_json::{Value, json};
 use std::{
@@ -173,6 +173,67 @@ async fn too_many_calls_wait_as_long_as_they_are_told() {
     })
     .await;
     assert!(started.elapsed() >= Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_node_that_only_limits_is_told_of_and_given_up() {
+    let policy = |told: &Arc<std::sync::Mutex<Vec<String>>>| {
+        let told = told.clone();
+        Policy {
+            patience: Duration::from_secs(7),
+            notice: Some(Notice::new(move |line| {
+                told.lock().unwrap().push(line.into())
+            })),
+            ..Policy::default()
+        }
+    };
+    let limits: [fn(&Value) -> Response; 2] = [
+        |_| (StatusCode::TOO_MANY_REQUESTS, "").into_response(),
+        |call| {
+            let one = |call| error(call, -32005, "rate limit exceeded");
+            match call {
+                Value::Array(calls) => text(&calls.iter().map(one).collect()),
+                call => text(&one(call)),
+            }
+        },
+    ];
+    let each = limits.map(|limit| async move {
+        let told = Arc::default();
+        let (started, policy) = (Instant::now(), policy(&told));
+        let asked = against(
+            policy,
+            move |_, call| limit(&call),
+            |node| async move {
+                let results = node.batch(calls(30)).await;
+                assert!(results.iter().all(Result::is_err));
+                let why = results[0].as_ref().unwrap_err().to_string();
+                assert!(why.contains("limit"), "{why}");
+            },
+        )
+        .await;
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(30), "{took:?}");
+        // Each pause is longer than the one before.
+        assert!(asked < 20, "{asked}");
+        assert_eq!(*told.lock().unwrap(), ["the node limits requests; waiting"]);
+    });
+    futures::future::join_all(each).await;
+}
+
+#[tokio::test]
+async fn a_node_that_takes_calls_and_never_answers_is_given_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}").parse().unwrap();
+    let policy = Policy {
+        timeout: Duration::from_secs(2),
+        ..Policy::default()
+    };
+    let started = Instant::now();
+    let node = Node::new(url, policy);
+    let results = node.batch(calls(30)).await;
+    assert!(results.iter().all(Result::is_err));
+    assert!(started.elapsed() < Duration::from_secs(15));
 }
 
 #[tokio::test]

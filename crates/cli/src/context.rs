@@ -10,7 +10,7 @@ use crate::{
 use alloy_primitives::Address;
 use clap::Args;
 use cutover_artifacts::{Cache, Shelf};
-use cutover_chain::{ChainError, Node, Policy};
+use cutover_chain::{ChainError, Node, Notice, Policy};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
@@ -146,7 +146,13 @@ impl Context {
         let Some(url) = self.rpc_url()? else {
             return Ok(None);
         };
-        let node = Node::new(url, Policy::default());
+        let output = self.output;
+        let notice = Notice::new(move |line| output.note(line));
+        let policy = Policy {
+            notice: Some(notice),
+            ..Policy::default()
+        };
+        let node = Node::new(url, policy);
         let found = node.chain_id().await.or_stop(
             Exit::Inconclusive,
             "is the node running, and is the address right?",
