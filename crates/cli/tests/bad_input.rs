@@ -597,3 +597,23 @@ fn recording_of_real_blocks_with_one_byte_changed_or_cut_short_is_refused() {
     .ok();
     changed_recordings(&folder.path().join("cutover-run/recording"));
 }
+
+#[test]
+fn what_is_no_beacon_is_refused_and_a_node_without_its_own_newest_block_cannot_tell() {
+    let stage = Stage::set();
+    for beacon in [stage.owner, stage.proxy] {
+        let ran = stage.run(&["inspect", "--beacon", &beacon.to_string()]);
+        ran.refused(2, &["is no beacon"]);
+        assert!(ran.stdout.is_empty(), "{}", ran.stdout);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::start(|method, _| match method {
+        "eth_chainId" => Ok(json!("0x1")),
+        "eth_blockNumber" => Ok(json!("0x9d")),
+        _ => Ok(json!(null)),
+    });
+    let arguments = ["inspect", PROXY, "--rpc-url", &node.url];
+    run(cutover(folder.path()).args(arguments)).refused(14, &["no block 157", "its newest"]);
+    let named = ["inspect", PROXY, "--block", "157", "--rpc-url", &node.url];
+    run(cutover(folder.path()).args(named)).refused(2, &["no block 157"]);
+}

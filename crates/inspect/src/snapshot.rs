@@ -63,7 +63,19 @@ impl Snapshot {
             Moment::After(Some(number)) | Moment::Before(number) => number,
             Moment::After(None) => node.latest().await.map_err(unread)?,
         };
-        let (hash, header) = node.header(number).await.map_err(unread)?;
+        let header = node.header(number).await;
+        let (hash, header) = header
+            .map_err(|error| match (moment, error) {
+                // Nobody asked for it but by the node's own word.
+                (Moment::After(None), ChainError::NoSuchBlock { number }) => {
+                    ChainError::Malformed {
+                        method: "eth_getBlockByNumber".into(),
+                        detail: format!("there is no block {number}, which it says is its newest"),
+                    }
+                }
+                (_, error) => error,
+            })
+            .map_err(unread)?;
         let environment =
             Environment::of(chain_id, &header).map_err(|error| InspectError::Execution {
                 proxy,

@@ -85,7 +85,11 @@ async fn layers(
         let frame = &calls[index];
         let asked = &calls[before..index];
         let code = session.code(code_of).await?.unwrap_or_default();
-        let seen = before_account(reads, frame.to);
+        // A proxy of itself was loaded before anything was read.
+        let seen = match frame.to == proxy {
+            true => reads,
+            false => before_account(reads, frame.to),
+        };
         let (location, question) = origin(proxy, frame, seen, asked, &code);
         let fixed = asked.iter().all(|other| other.depth < frame.depth)
             && !seen.iter().any(|read| match read {

@@ -134,3 +134,16 @@ contract UntilThen is Forwarder {
         _forward(block.timestamp < end ? first : then);
     }
 }
+
+/// A proxy of itself, until somebody says otherwise.
+contract Loop is Forwarder {
+    address private _target = address(this);
+
+    function set(address target) external {
+        _target = target;
+    }
+
+    fallback() external payable {
+        _forward(_target);
+    }
+}

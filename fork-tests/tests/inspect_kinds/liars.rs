@@ -2,8 +2,11 @@
 
 use super::{OZ5, boxes, look, params};
 use crate::world::{World, artifact, compile};
-use alloy_primitives::Bytes;
-use cutover_types::{Inspection, ProxyKind, inspection::Possible};
+use alloy_primitives::{B256, Bytes};
+use cutover_types::{
+    Inspection, ProxyKind,
+    inspection::{Location, Possible},
+};
 use std::{collections::BTreeMap, sync::OnceLock};
 
 fn ours(name: &str) -> Bytes {
@@ -69,4 +72,14 @@ async fn a_target_in_the_code_is_for_good_only_where_nothing_else_is_looked_at()
         let back = found.rollback.as_ref().unwrap();
         assert_eq!(back.possible, Possible::Unknown, "{contract}: {found:#?}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_of_itself_keeps_itself_in_its_slot() {
+    let world = World::start().await;
+    let proxy = world.deploy(&ours("Loop"), &[]).await;
+    let found = look(&world, proxy).await;
+    let facts = found.proxy.as_ref().unwrap();
+    let place = (facts.implementation.address, facts.location.clone());
+    assert_eq!(place, (proxy, Location::Slot(B256::ZERO)), "{found:#?}");
 }

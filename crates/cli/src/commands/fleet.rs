@@ -5,7 +5,7 @@ mod list;
 use super::inspect::stop;
 use crate::{
     context::Context,
-    exit::{Exit, OrStop, inconclusive},
+    exit::{Exit, OrStop, inconclusive, usage},
     output::json_line,
 };
 use alloy_primitives::Address;
@@ -157,6 +157,14 @@ impl Many {
             Source::File(_) => listed.first().copied().unwrap_or_default(),
         };
         let fleet = Fleet::open(node, named, block).await.map_err(stop)?;
+        if let Source::Beacon(beacon) = source
+            && !fleet.is_beacon(*beacon).await.map_err(stop)?
+        {
+            return Err(usage(
+                format!("{beacon} is no beacon: it answers no implementation()"),
+                "give the beacon's address: `cutover inspect` shows the one of a proxy",
+            ));
+        }
         let bar = context.progress();
         let found = match source {
             Source::File(_) => return Ok((fleet, listed)),

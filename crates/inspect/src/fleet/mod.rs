@@ -9,12 +9,14 @@ pub use discover::{DiscoverError, named_by_factory, users_of_beacon};
 
 use crate::{
     error::InspectError,
-    session::{Moment, Session},
+    session::{Moment, Played, Session},
     snapshot::Snapshot,
 };
 use alloy_primitives::Address;
+use alloy_sol_types::SolCall;
 use cutover_chain::{ChainError, Node};
 use cutover_types::{
+    abi::IBeacon,
     fleet::{FleetAnswer, FleetMember, FleetSummary},
     inspection::BlockId,
     progress::Progress,
@@ -69,6 +71,24 @@ impl Fleet {
     /// Round trips to the node so far; what is asked at the same time counts once.
     pub fn round_trips(&self) -> u64 {
         self.snapshot.waves()
+    }
+
+    /// Whether `beacon` says which implementation its proxies run.
+    ///
+    /// # Errors
+    /// When the node does not give what decides it.
+    pub async fn is_beacon(&self, beacon: Address) -> Result<bool, InspectError> {
+        let mut session = Session::on(Rc::clone(&self.snapshot), beacon);
+        // Nomad's answers without a name.
+        let questions = [IBeacon::implementationCall {}.abi_encode(), Vec::new()];
+        let answers = session.ask(questions.map(|data| (beacon, data))).await?;
+        if answers.iter().any(|played| played.address().is_some()) {
+            return Ok(true);
+        }
+        match answers.iter().flat_map(Played::guesses).next() {
+            Some(missing) => Err(session.cannot_tell(missing)),
+            None => Ok(false),
+        }
     }
 
     /// Whether the node still has the same block: state read by number is of that block only then.
