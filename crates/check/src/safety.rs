@@ -17,6 +17,7 @@ use cutover_types::{
     check::Role,
     source::{CallGraph, Index, Node, Tree, allows},
 };
+use std::{cell::RefCell, collections::HashMap};
 
 /// What the safety rules say.
 #[derive(Debug, Default)]
@@ -35,6 +36,8 @@ pub(crate) struct Subject<'a> {
     /// What its functions run.
     pub(crate) graph: CallGraph<'a>,
     options: &'a Options,
+    /// Whether functions always revert, by id and by how many levels were looked at.
+    stuck: RefCell<HashMap<(i64, usize), bool>>,
 }
 
 /// Looks at green; blue says what its proxy has been through already.
@@ -96,6 +99,7 @@ impl<'a> Subject<'a> {
             linearized,
             graph: CallGraph::new(index, linearized),
             options,
+            stuck: RefCell::default(),
         }
     }
 

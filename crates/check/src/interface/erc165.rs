@@ -7,10 +7,11 @@ use cutover_types::{
     source::{Node, Tree, dispatch, is_interface, kind},
     text::terminal,
 };
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 /// Expressions and calls nested deeper than this are not followed.
 const MAX_DEPTH: usize = 64;
+const MAX_STEPS: usize = 10_000;
 
 /// The ids a contract answers true for, each with how the source names it.
 type Ids = BTreeMap<Selector, String>;
@@ -22,10 +23,10 @@ pub(super) fn compare(blue: &Contract<'_>, green: &Contract<'_>, outcome: &mut O
     let Some(before) = entry(blue) else {
         return;
     };
-    let before = Reader { contract: blue }.function(&before, 0);
+    let before = Reader::new(blue).function(&before, 0);
     let at = entry(green);
     let after = match &at {
-        Some(function) => Reader { contract: green }.function(function, 0),
+        Some(function) => Reader::new(green).function(function, 0),
         None => Some(Ids::new()),
     };
     let (Some(before), Some(after)) = (before, after) else {
@@ -79,14 +80,28 @@ fn named<'a>(contract: &Contract<'a>, from: usize) -> Option<Node<'a>> {
 
 struct Reader<'c, 'a> {
     contract: &'c Contract<'a>,
+    steps: Cell<usize>,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'c, 'a> Reader<'c, 'a> {
+    fn new(contract: &'c Contract<'a>) -> Self {
+        Self {
+            contract,
+            steps: Cell::new(MAX_STEPS),
+        }
+    }
+
+    /// `None` when there were too many parts already: functions and constants that name one another
+    /// twice each have more of them than anybody can count.
+    fn step(&self, depth: usize) -> Option<()> {
+        let left = self.steps.get().checked_sub(1)?;
+        self.steps.set(left);
+        (depth <= MAX_DEPTH).then_some(())
+    }
+
     /// `if (…) return true;` any number of times, then `return …;`.
     fn function(&self, function: &Node<'a>, depth: usize) -> Option<Ids> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
+        self.step(depth)?;
         let parameter = function.tree["parameters"]["parameters"][0]["id"].as_i64()?;
         let statements = function.tree["body"]["statements"].as_array()?;
         let (last, first) = statements.split_last()?;
@@ -126,9 +141,7 @@ impl<'a> Reader<'_, 'a> {
 
     /// The ids for which a boolean expression is true.
     fn answers(&self, tree: &Tree, scope: &Scope<'_, 'a>, depth: usize) -> Option<Ids> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
+        self.step(depth)?;
         match kind(tree) {
             "TupleExpression" => match tree["components"].as_array()? {
                 [one] => self.answers(one, scope, depth + 1),
@@ -197,9 +210,7 @@ impl<'a> Reader<'_, 'a> {
 
     /// The value of an expression of type `bytes4`.
     fn id(&self, tree: &Tree, depth: usize) -> Option<Selector> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
+        self.step(depth)?;
         match kind(tree) {
             "TupleExpression" => match tree["components"].as_array()? {
                 [one] => self.id(one, depth + 1),

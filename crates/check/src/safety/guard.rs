@@ -10,7 +10,7 @@ mod writes;
 
 use super::Subject;
 use conditions::Weight;
-use cutover_types::source::{Node, Reached, Tree, kind, unresolved, visit};
+use cutover_types::source::{Node, Reached, Tree, id, kind, unresolved, visit};
 pub(super) use door::{Door, door};
 use ways::Inside;
 
@@ -76,6 +76,16 @@ fn stuck<'a>(subject: &Subject<'a>, function: Node<'a>, levels: usize) -> bool {
     let Some(levels) = levels.checked_sub(1) else {
         return false;
     };
+    let key = (id(function.tree), levels);
+    let known = subject.stuck.borrow().get(&key).copied();
+    known.unwrap_or_else(|| {
+        let found = stops(subject, function, levels);
+        subject.stuck.borrow_mut().insert(key, found);
+        found
+    })
+}
+
+fn stops<'a>(subject: &Subject<'a>, function: Node<'a>, levels: usize) -> bool {
     let modifiers = function.tree["modifiers"].as_array();
     let modifiers = modifiers
         .into_iter()

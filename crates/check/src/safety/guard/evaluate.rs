@@ -3,6 +3,11 @@
 use super::Subject;
 use alloy_primitives::U256;
 use cutover_types::source::{Node, Tree, id, kind};
+use std::cell::Cell;
+
+/// Most parts of expressions that are looked at: functions that call one another twice each make
+/// more of them than anybody can count.
+const MAX_STEPS: usize = 10_000;
 
 /// The time of the block, among what is known.
 pub(super) const TIME: i64 = i64::MIN;
@@ -15,8 +20,21 @@ pub(super) fn evaluate<'a>(
     known: &dyn Fn(i64) -> Option<U256>,
     depth: usize,
 ) -> Option<U256> {
+    let steps = Cell::new(MAX_STEPS);
+    within(&steps, subject, inside, tree, known, depth)
+}
+
+fn within<'a>(
+    steps: &Cell<usize>,
+    subject: &Subject<'a>,
+    inside: &Node<'a>,
+    tree: &'a Tree,
+    known: &dyn Fn(i64) -> Option<U256>,
+    depth: usize,
+) -> Option<U256> {
     let depth = depth.checked_sub(1)?;
-    let of = |tree: &'a Tree| evaluate(subject, inside, tree, known, depth);
+    steps.set(steps.get().checked_sub(1)?);
+    let of = |tree: &'a Tree| within(steps, subject, inside, tree, known, depth);
     match kind(tree) {
         "Literal" => match tree["value"].as_str()? {
             "true" => Some(U256::from(1)),
@@ -33,7 +51,8 @@ pub(super) fn evaluate<'a>(
         "Identifier" | "MemberAccess" => {
             let variable = subject.index.get(tree["referencedDeclaration"].as_i64()?)?;
             if variable.tree["constant"] == true || variable.tree["mutability"] == "constant" {
-                evaluate(subject, &variable, &variable.tree["value"], known, depth)
+                let value = &variable.tree["value"];
+                within(steps, subject, &variable, value, known, depth)
             } else {
                 known(id(variable.tree))
             }
@@ -44,7 +63,7 @@ pub(super) fn evaluate<'a>(
             let called = subject.graph.target(inside, &tree["expression"])?;
             match called.tree["body"]["statements"].as_array()? {
                 [only] if kind(only) == "Return" => {
-                    evaluate(subject, &called, &only["expression"], known, depth)
+                    within(steps, subject, &called, &only["expression"], known, depth)
                 }
                 _ => None,
             }

@@ -6,7 +6,10 @@ use super::{
     ways::{Inside, callee},
 };
 use cutover_types::source::{Node, Tree, id, is_own, kind, visit, visit_while};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap, HashSet},
+};
 
 /// Most times that all is gone through again; a longer way of a value is not followed.
 const MAX_ROUNDS: usize = 12;
@@ -17,6 +20,8 @@ pub(super) struct Flow<'s, 'a> {
     values: HashMap<i64, Value>,
     /// Functions that the contract calls as itself.
     as_itself: HashSet<i64>,
+    /// Whether nodes are copies of state, as far as it was asked since anything changed.
+    copies: RefCell<HashMap<*const Tree, bool>>,
     changed: bool,
 }
 
@@ -29,6 +34,7 @@ impl<'s, 'a> Flow<'s, 'a> {
             subject,
             values: HashMap::new(),
             as_itself: itself.map(|one| id(one.tree)).collect(),
+            copies: RefCell::default(),
             changed: true,
         };
         let first = inside.all.first().map(|one| &one.node.tree["parameters"]);
@@ -112,8 +118,9 @@ impl<'s, 'a> Flow<'s, 'a> {
                 value.marks |=
                     known.map_or(own(variable.tree), |known| known.marks | own(variable.tree));
                 let member = kind(node) == "MemberAccess" && variable.tree["stateVariable"] != true;
-                let copied = || !self.value(inside, &node["expression"]).states.is_empty();
-                if is_stored(node, &variable) || (member && copied()) {
+                if is_stored(node, &variable)
+                    || (member && self.copied(inside, &node["expression"]))
+                {
                     if states_count {
                         value.states.insert(id(variable.tree));
                     }
@@ -229,7 +236,21 @@ impl<'s, 'a> Flow<'s, 'a> {
         let entry = self.values.entry(id).or_default();
         let before = (entry.marks, entry.states.len());
         entry.add(value);
-        self.changed |= before != (entry.marks, entry.states.len());
+        if before != (entry.marks, entry.states.len()) {
+            self.changed = true;
+            self.copies.get_mut().clear();
+        }
+    }
+
+    /// Whether an expression comes from state. Each part of a long one is looked into once.
+    fn copied(&self, inside: &Node<'a>, tree: &'a Tree) -> bool {
+        let key = std::ptr::from_ref(tree);
+        let known = self.copies.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let copied = !self.value(inside, tree).states.is_empty();
+            self.copies.borrow_mut().insert(key, copied);
+            copied
+        })
     }
 
     fn target(&self, inside: &Node<'a>, tree: &Tree) -> Option<Node<'a>> {
