@@ -305,6 +305,17 @@ async fn bytes_that_could_never_be_mined_are_not_signed() {
     }
     ground.upgrade_at(&ground.anvil.node).await.unwrap();
     ground.is_done_once().await;
+    // A nonce that was used before.
+    let before = events(&ground.path);
+    let node = facade(&ground.anvil, |method, _, honest| match method {
+        "eth_getTransactionCount" => Ok(json!("0x0")),
+        _ => Ok(honest),
+    });
+    let error = ground.asked.rollback(&node.await, &ground.path).await;
+    let text = error.unwrap_err().to_string();
+    let expected = "sent 0 transactions, but its proof of that account says 1";
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(events(&ground.path), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

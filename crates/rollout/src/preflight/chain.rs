@@ -102,9 +102,9 @@ async fn judge_nonce(
             nonce,
         });
     }
-    // Bytes with a nonce far ahead would never be mined, and stand in the journal for ever.
+    // Bytes with a nonce far ahead or used before are never mined, and stand in the journal.
     let proven = submit::proof_nonce(node, signer).await;
-    if let Some(proven) = proven.filter(|proven| *proven < latest) {
+    if let Some(proven) = proven.filter(|proven| *proven != latest) {
         refusals.push(PreflightError::Contradicted {
             signer,
             latest,

@@ -209,7 +209,7 @@ pub enum PreflightError {
         /// Next nonce with waiting transactions.
         pending: u64,
     },
-    /// The node would prove a lower nonce than it counts.
+    /// The node would prove another nonce than it counts.
     #[error(
         "by the node {signer} sent {latest} transactions, but its proof of that account says {proven}"
     )]
