@@ -2,7 +2,7 @@
 //! migration contract.
 
 use super::{compiled, look, params, world::*};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, address};
 use alloy_sol_types::SolCall;
 use cutover_types::{
     ProxyKind,
@@ -14,6 +14,7 @@ alloy_sol_types::sol! {
     function changeMasterCopy(address singleton) external;
     function approveHash(bytes32 hash) external;
     function migrateSingleton() external;
+    function migrateL2Singleton() external;
     function getTransactionHash(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, uint256 nonce) external view returns (bytes32);
     function execTransaction(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, bytes signatures) external returns (bool);
 }
@@ -83,17 +84,23 @@ async fn an_old_safe_changes_its_singleton_itself() {
     }
 }
 
+const MIGRATION: &str = "build/artifacts/contracts/libraries/SafeMigration.sol/SafeMigration.json";
+
 /// The owners migrate `safe` by a delegate call of the published contract.
 async fn migrate(world: &World, safe: Address, singleton: Address, nonce: u64) {
     let handler = world.deploy(&compiled("Box"), &[]).await;
-    let file = "build/artifacts/contracts/libraries/SafeMigration.sol/SafeMigration.json";
     let migration = world
         .deploy(
-            &published("safe-1.5.0", file),
+            &published("safe-1.5.0", MIGRATION),
             &params((singleton, singleton, handler)),
         )
         .await;
     let data = Bytes::from(migrateSingletonCall {}.abi_encode());
+    delegate(world, safe, (migration, data), nonce).await;
+}
+
+/// The owners have `safe` make a delegate call.
+async fn delegate(world: &World, safe: Address, (migration, data): (Address, Bytes), nonce: u64) {
     let zero = U256::ZERO;
     let question = getTransactionHashCall {
         to: migration,
@@ -169,15 +176,72 @@ async fn newer_safes_need_a_migration_contract_and_say_which() {
         let green = world.deploy(&release("1.4.1").0, &[]).await;
         for (nonce, singleton) in [(0, green), (1, blue)] {
             migrate(&world, safe, singleton, nonce).await;
-            let first: B256 = world
-                .node
-                .call(
-                    "eth_getStorageAt",
-                    serde_json::json!([safe, "0x0", "latest"]),
-                )
-                .await
-                .unwrap();
-            assert_eq!(Address::from_word(first), singleton);
+            assert_eq!(runs(&world, safe).await, singleton);
         }
+    }
+}
+
+async fn runs(world: &World, safe: Address) -> Address {
+    let params = serde_json::json!([safe, "0x0", "latest"]);
+    let first: B256 = world.node.call("eth_getStorageAt", params).await.unwrap();
+    Address::from_word(first)
+}
+
+/// The deployer that Safe's releases go through: salt and init code.
+const FACTORY: Address = address!("914d7Fec6aaC8cd542e72Bca78B30650d45643d7");
+const FACTORY_CODE: &str = "0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3";
+const HANDLER: Address = address!("3EfCBb83A4A7AfcB4F68D501E2c2203a38be77f4");
+const SAFE: Address = address!("Ff51A5898e281Db6DfC7855790607438dF2ca44b");
+const SAFE_L2: Address = address!("Edd160fEBBD92E350D4D398fb636302fccd67C7e");
+const RELEASED: Address = address!("6439e7ABD8Bb915A5263094784C5CF561c4172AC");
+
+/// Puts the singletons and the migration contract of 1.5.0 where they are on every chain.
+async fn release_1_5_0(world: &World) {
+    for (at, code) in [(FACTORY, FACTORY_CODE), (HANDLER, "0x00")] {
+        let params = serde_json::json!([at, code]);
+        let _: serde_json::Value = world.node.call("anvil_setCode", params).await.unwrap();
+    }
+    let contracts = "build/artifacts/contracts";
+    for (file, arguments) in [
+        (format!("{contracts}/Safe.sol/Safe.json"), vec![]),
+        (format!("{contracts}/SafeL2.sol/SafeL2.json"), vec![]),
+        (MIGRATION.to_owned(), params((SAFE, SAFE_L2, HANDLER))),
+    ] {
+        let code = published("safe-1.5.0", &file);
+        let data = [&[0; 32][..], &code, &arguments].concat();
+        world.act(world.accounts[0], FACTORY, &data.into()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_released_migration_is_executed_there_and_back() {
+    let world = World::start().await;
+    release_1_5_0(&world).await;
+    let (old, singleton) = safe(&world, "1.4.1").await;
+    let there = format!("migrateSingleton() (0xf6682ab0) on SafeMigration 1.5.0 at {RELEASED}");
+    let back = format!("migrateL2Singleton() (0x07f464a4) on SafeMigration 1.5.0 at {RELEASED}");
+    let says = |notes: &[String], parts: &[&str]| {
+        let told = |note: &String| parts.iter().all(|part| note.contains(part));
+        assert!(notes.iter().any(told), "{parts:?} in {notes:#?}");
+    };
+    let found = look(&world, old).await;
+    let executed = "executed: with the approvals of 2 of its 3 owners";
+    let none = format!("no released contract here leads back to {singleton}");
+    let lands = format!("leads to singleton {SAFE}");
+    says(&found.notes, &[executed, &there, &lands, &none]);
+    let call = |data: Vec<u8>| (RELEASED, Bytes::from(data));
+    let l2 = call(migrateL2SingletonCall {}.abi_encode());
+    delegate(&world, old, l2.clone(), 0).await;
+    assert_eq!(runs(&world, old).await, SAFE_L2);
+
+    let found = look(&world, old).await;
+    says(
+        &found.notes,
+        &[executed, &there, &format!("the way back is {back}")],
+    );
+    let plain = call(migrateSingletonCall {}.abi_encode());
+    for (nonce, hop, target) in [(1, plain, SAFE), (2, l2, SAFE_L2)] {
+        delegate(&world, old, hop, nonce).await;
+        assert_eq!(runs(&world, old).await, target);
     }
 }

@@ -20,6 +20,7 @@ mod eternal;
 mod graph;
 mod immutable;
 mod keep;
+mod migrations;
 mod optimism;
 mod ossifiable;
 mod own;

@@ -1,7 +1,10 @@
 //! A Safe's proxy: the singleton stands in slot 0. Up to 1.1.1 the Safe changes it by a call of itself;
 //! later it delegate-calls a migration contract that is made for one singleton.
 
-use super::{Kind, Recognized, Subject};
+use super::{
+    Kind, Recognized, Subject,
+    migrations::{Hop, released},
+};
 use crate::{
     approvals,
     code::{has_selector, moved},
@@ -16,6 +19,7 @@ use async_trait::async_trait;
 use cutover_types::{
     Argument, Call, Missing, ProxyKind, UpgradePath, UpgradeStep, inspection::Location, text,
 };
+use std::collections::BTreeMap;
 
 /// Code hashes of the proxies of 1.1.1, 1.3.0, 1.4.1 and 1.5.0.
 pub(crate) const RELEASES: [B256; 4] = [
@@ -36,9 +40,6 @@ alloy_sol_types::sol! {
         function getThreshold() external view returns (uint256);
         function changeMasterCopy(address singleton) external;
         function getTransactionHash(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, uint256 nonce) external view returns (bytes32);
-    }
-    interface IMigration {
-        function migrateSingleton() external;
     }
 }
 
@@ -113,6 +114,7 @@ impl Kind for Safe {
                 nonce,
             };
             found.notes.push(safe.rehearse(session, &code).await?);
+            found.notes.extend(safe.released(session).await?);
         }
         Ok(Some(found))
     }
@@ -131,37 +133,98 @@ impl Owned {
     /// Has the owners move the Safe to a copy of its singleton and back, by delegate calls of contracts
     /// that stand in for a SafeMigration: what they would do, guards included.
     async fn rehearse(&self, session: &mut Session, code: &Bytes) -> Result<String, InspectError> {
+        let other = elsewhere(self.singleton);
+        let copy = Bytes::from(moved(code, self.singleton, other));
+        let mut planted = BTreeMap::from([(other, copy)]);
+        let mut hops = Vec::new();
+        for target in [other, self.singleton] {
+            let migration = elsewhere(Address::from_word(keccak256(target)));
+            planted.insert(migration, stand_in(target));
+            hops.push(Hop::new(migration, target));
+        }
+        Ok(match self.go(session, &hops, planted).await? {
+            Went::There => format!(
+                "executed: with {} it moved to a copy of its singleton and back, by delegate calls of \
+                 stand-ins for such contracts",
+                self.approvals()
+            ),
+            Went::Refused(why) => format!(
+                "executed: the delegate call of a migration is refused although {} of its owners approve: \
+                 {why}",
+                self.threshold
+            ),
+            Went::Unknown(why) => format!("not executed: {why}"),
+        })
+    }
+
+    /// What the released contracts on this chain do, there and, where one leads back, back.
+    async fn released(&self, session: &mut Session) -> Result<Vec<String>, InspectError> {
+        let hops = released(session).await?;
+        let back = hops.iter().find(|hop| hop.target == self.singleton);
+        let mut notes = Vec::new();
+        for hop in hops.iter().filter(|hop| hop.target != self.singleton) {
+            let way: Vec<_> = [Some(hop), back].into_iter().flatten().cloned().collect();
+            let Hop { name, target, .. } = hop;
+            let led =
+                format!("a delegate call (operation 1) of {name} leads to singleton {target}");
+            let returns = match back {
+                Some(back) => format!("the way back is {}", back.name),
+                None => format!("no released contract here leads back to {}", self.singleton),
+            };
+            notes.push(match self.go(session, &way, BTreeMap::new()).await? {
+                Went::There => {
+                    format!("executed: with {}, {led}; {returns}", self.approvals())
+                }
+                Went::Refused(why) => format!("executed, and refused: {led}; {returns}: {why}"),
+                Went::Unknown(why) => format!("not executed, {why}: {led}; {returns}"),
+            });
+        }
+        Ok(notes)
+    }
+
+    fn approvals(&self) -> String {
+        let (threshold, owners) = (self.threshold, self.owners.len());
+        format!("the approvals of {threshold} of its {owners} owners")
+    }
+
+    /// Has the owners approve and make these delegate calls, one after the other.
+    async fn go(
+        &self,
+        session: &mut Session,
+        hops: &[Hop],
+        planted: BTreeMap<Address, Bytes>,
+    ) -> Result<Went, InspectError> {
         let mut signers = self.owners.clone();
         signers.truncate(self.threshold);
         signers.sort();
         if signers.len() < self.threshold || self.threshold > OWNERS {
-            return Ok("not executed: it needs more approvals than are tried here".into());
+            return Ok(Went::Unknown(
+                "it needs more approvals than are tried here".into(),
+            ));
         }
-        let other = elsewhere(self.singleton);
-        let mut script = Script::default();
-        script
-            .planted
-            .insert(other, moved(code, self.singleton, other).into());
+        let mut script = Script {
+            planted,
+            ..Script::default()
+        };
         let mut ends = Vec::new();
-        for (round, target) in (0_u64..).zip([other, self.singleton]) {
-            let migration = elsewhere(Address::from_word(keccak256(target)));
-            script.planted.insert(migration, stand_in(target));
-            let transaction = Transaction {
-                migration,
-                nonce: self.nonce.saturating_add(U256::from(round)),
+        for (round, hop) in (0_u64..).zip(hops) {
+            let call = Call {
+                operation: 1,
+                ..Call::new(hop.contract, hop.data.clone())
             };
-            let question = transaction.hash();
+            let question = hash_of(&call, self.nonce.saturating_add(U256::from(round)));
             let answers = session.ask([(self.proxy, question)]).await?;
             let Some(hash) = answers.first().and_then(Played::word) else {
-                return Ok("not executed: it gives no hash of a transaction to approve".into());
+                return Ok(Went::Unknown(
+                    "it gives no hash of a transaction to approve".into(),
+                ));
             };
-            let call = transaction.call();
             let approved = (&call, hash.into());
             let steps = approvals::steps(self.proxy, approved, &signers, stranger());
             script.steps.extend(steps);
             let asked = unknown_call(self.proxy);
             script.steps.push(request(stranger(), self.proxy, asked));
-            ends.push((script.steps.len() - 1, target));
+            ends.push((script.steps.len() - 1, hop.target));
         }
         let played = session.play(&script).await?;
         let payer = |missing: &Missing| match missing {
@@ -169,10 +232,10 @@ impl Owned {
             _ => false,
         };
         if let Some(missing) = played.guesses().find(|missing| !payer(missing)) {
-            return Ok(format!(
-                "not executed: the node does not give {}",
+            return Ok(Went::Unknown(format!(
+                "the node does not give {}",
                 key(&missing)
-            ));
+            )));
         }
         for (end, target) in ends {
             let arrived = played
@@ -183,56 +246,40 @@ impl Owned {
                 continue;
             }
             let refused = played.outcomes.get(end.saturating_sub(1));
-            let why = refused
-                .and_then(|outcome| cutover_evm::decode_revert(&outcome.output))
-                .unwrap_or_else(|| "without a reason".into());
-            return Ok(format!(
-                "executed: the delegate call of a migration is refused although {} of its owners \
-                 approve: {why}",
-                self.threshold
+            let why = refused.and_then(|outcome| cutover_evm::decode_revert(&outcome.output));
+            return Ok(Went::Refused(
+                why.unwrap_or_else(|| "without a reason".into()),
             ));
         }
-        Ok(format!(
-            "executed: with the approvals of {} of its {} owners it moved to a copy of its singleton and \
-             back, by delegate calls of stand-ins for such contracts",
-            self.threshold,
-            self.owners.len()
-        ))
+        Ok(Went::There)
     }
 }
 
-/// A delegate call of a migration.
-struct Transaction {
-    migration: Address,
-    nonce: U256,
+/// What having the owners agree led to.
+enum Went {
+    /// To the singleton of each call.
+    There,
+    /// One of the calls did not move it: why.
+    Refused(String),
+    /// It could not be executed: why.
+    Unknown(String),
 }
 
-impl Transaction {
-    fn hash(&self) -> Vec<u8> {
-        ISafe::getTransactionHashCall {
-            to: self.migration,
-            value: U256::ZERO,
-            data: IMigration::migrateSingletonCall {}.abi_encode().into(),
-            operation: 1,
-            safeTxGas: U256::ZERO,
-            baseGas: U256::ZERO,
-            gasPrice: U256::ZERO,
-            gasToken: Address::ZERO,
-            refundReceiver: Address::ZERO,
-            nonce: self.nonce,
-        }
-        .abi_encode()
+/// The question for what the owners approve.
+fn hash_of(call: &Call, nonce: U256) -> Vec<u8> {
+    ISafe::getTransactionHashCall {
+        to: call.to,
+        value: call.value,
+        data: call.data.clone(),
+        operation: call.operation,
+        safeTxGas: U256::ZERO,
+        baseGas: U256::ZERO,
+        gasPrice: U256::ZERO,
+        gasToken: Address::ZERO,
+        refundReceiver: Address::ZERO,
+        nonce,
     }
-
-    fn call(&self) -> Call {
-        Call {
-            operation: 1,
-            ..Call::new(
-                self.migration,
-                IMigration::migrateSingletonCall {}.abi_encode(),
-            )
-        }
-    }
+    .abi_encode()
 }
 
 /// Code that writes `target` to slot 0: `PUSH20 target PUSH1 0 SSTORE STOP`.
