@@ -242,6 +242,18 @@ pub enum PrepareError {
     /// It could not be mined.
     #[error(transparent)]
     Gas(#[from] GasError),
+    /// The node would prove another nonce than it counts.
+    #[error(
+        "by the node {from} sent {latest} transactions, but its proof of that account says {proven}"
+    )]
+    Contradicted {
+        /// Who sends.
+        from: Address,
+        /// Its nonce by the newest block.
+        latest: u64,
+        /// The nonce in the proof.
+        proven: u64,
+    },
     /// Too much waits before it.
     #[error(
         "{from} has transactions under way: nonce {latest} is next, {pending} with those that wait"
@@ -285,6 +297,14 @@ pub async fn prepare(
             from,
             latest: nonces.latest,
             pending: nonces.pending,
+        });
+    }
+    let proven = proof_nonce(node, from).await;
+    if let Some(proven) = proven.filter(|proven| *proven != nonces.latest) {
+        return Err(PrepareError::Contradicted {
+            from,
+            latest: nonces.latest,
+            proven,
         });
     }
     let fees = fees.within(max_fee)?;

@@ -284,10 +284,15 @@ async fn nothing_is_prepared_that_is_too_dear_or_could_not_be_mined() {
             "0x10000000000",
             "has transactions under way",
         ),
+        ("eth_getProof", "", "but its proof of that account says 3"),
     ];
     let from = signer().address();
     for (method, answer, expected) in cases {
-        let node = node_that_says(method, json!(answer)).await;
+        let answer = match method {
+            "eth_getProof" => json!({"nonce": "0x3", "balance": "0x1"}),
+            _ => json!(answer),
+        };
+        let node = node_that_says(method, answer).await;
         let error = prepare(&node, from, &call, None).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }

@@ -58,7 +58,12 @@ impl Rollback {
         // The journal alone is not believed; where this is gone, the calls are executed.
         let replay = context
             .run
-            .read_unchecked_if_there::<ReplayReport>("cutover replay")?;
+            .read_unchecked_if_there::<ReplayReport>("cutover replay")
+            .unwrap_or_else(|error| {
+                let text = format!("{error}: the way back is executed in its place");
+                context.output.warn(&text);
+                None
+            });
         let run = Rollout {
             node: &node,
             signer: &signer,
