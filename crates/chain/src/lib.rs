@@ -16,6 +16,7 @@ pub mod folder;
 pub mod keys;
 pub mod node;
 pub mod programs;
+pub mod proof;
 pub mod rpc;
 pub mod submit;
 mod transport;

@@ -1,10 +1,10 @@
 //! Everything a recording claims, recomputed from its files alone.
 
-use crate::{control, gather::Body, proofs, tally::counts};
+use crate::{control, gather::Body, tally::counts};
 use alloy_consensus::proofs::calculate_receipt_root;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_trie::root::ordered_trie_root_encoded;
-use cutover_chain::RecordingFolder;
+use cutover_chain::{RecordingFolder, proof};
 use cutover_evm::SignedTransaction;
 use cutover_types::{
     Reach, RecordedBlock, Recording,
@@ -279,7 +279,7 @@ impl Verifier<'_> {
                 continue;
             };
             let checked = nodes(proofs, proof).and_then(|nodes| {
-                proofs::check_account(root, *address, account, *storage_root, nodes)
+                proof::check_account(root, *address, account, *storage_root, nodes)
             });
             self.put_proof("account-proof", checked, || {
                 format!("account {address} before block {}", block.header.number)
@@ -297,7 +297,7 @@ impl Verifier<'_> {
                     continue;
                 };
                 let checked = nodes(proofs, proof)
-                    .and_then(|nodes| proofs::check_slot(*root, *slot, *value, nodes));
+                    .and_then(|nodes| proof::check_slot(*root, *slot, *value, nodes));
                 self.put_proof("slot-proof", checked, || {
                     format!(
                         "slot {slot} of {address} before block {}",
