@@ -45,6 +45,21 @@ pub enum InspectError {
         /// The facet.
         facet: Address,
     },
+    /// The node's proof does not prove what the node said.
+    #[error(
+        "cannot tell what {proxy} is: the node contradicts itself: its proof of {what} does not lead from the \
+         state root of block {block} to what it said"
+    )]
+    Contradicts {
+        /// Who was asked about.
+        proxy: Address,
+        /// What is not proven.
+        what: String,
+        /// At which block.
+        block: u64,
+        /// What is wrong with the proof.
+        source: ChainError,
+    },
     /// A contract asks for ever more state.
     #[error("cannot tell what {proxy} is: its execution still asked for state after {rounds} rounds, last {}", key(.missing))]
     Endless {

@@ -5,6 +5,7 @@ use crate::{
     code::delegation,
     controllers::{controllers, own_functions, power},
     error::{InspectError, key},
+    header::hold,
     history::{Asked, history},
     kinds::{self, Recognized, Subject},
     prove::{Proof, prove, prove_with_stand_in},
@@ -72,6 +73,7 @@ pub async fn inspect_candidate(
         let mut session = Session::open(node, proxy, Moment::After(block)).await?;
         session.facet = candidate.facet;
         let mut inspection = report(&mut session, proxy, progress).await?;
+        inspection.header_proof = hold(&session, &inspection).await?;
         inspection.candidate = Some(rehearse(&mut session, &inspection, candidate).await?);
         Ok(inspection)
     };
@@ -116,11 +118,13 @@ async fn told_of(
     let looked = async {
         let mut session = Session::open(node, proxy, moment).await?;
         session.facet = facet;
-        report(&mut session, proxy, progress).await
+        let mut inspection = report(&mut session, proxy, progress).await?;
+        inspection.header_proof = hold(&session, &inspection).await?;
+        Ok(inspection)
     };
-    let report = looked.await;
+    let inspection = looked.await;
     progress.finish();
-    report
+    inspection
 }
 
 /// [`inspect`] in a session that is open.
@@ -139,6 +143,7 @@ pub(crate) async fn report(
         power: None,
         rollback: None,
         history: Vec::new(),
+        header_proof: None,
         candidate: None,
         notes: Vec::new(),
     };

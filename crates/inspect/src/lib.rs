@@ -13,6 +13,7 @@ mod controllers;
 mod error;
 pub mod fleet;
 mod functions;
+mod header;
 mod history;
 mod inspect;
 mod kinds;

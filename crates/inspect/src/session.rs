@@ -15,6 +15,7 @@ use cutover_types::{
 };
 use serde_json::{Value, json};
 use std::{
+    cell::Ref,
     collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher, RandomState},
     rc::Rc,
@@ -144,6 +145,21 @@ impl Session {
             snapshot,
             proxy,
         }
+    }
+
+    /// The state root of the block, where its header was read.
+    pub(crate) fn state_root(&self) -> Option<B256> {
+        self.snapshot.state_root
+    }
+
+    /// What was read so far.
+    pub(crate) fn known(&self) -> Ref<'_, MemoryState> {
+        self.snapshot.known()
+    }
+
+    /// The node.
+    pub(crate) fn node(&self) -> &Node {
+        &self.snapshot.node
     }
 
     /// Whether nobody shares its round trips.

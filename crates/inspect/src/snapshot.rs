@@ -5,7 +5,7 @@ use crate::{
     error::InspectError,
     session::{Moment, stranger},
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use cutover_chain::{ChainError, LazyState, Node};
 use cutover_evm::Environment;
 use cutover_types::{Account, MemoryState, Missing, inspection::BlockId};
@@ -35,6 +35,8 @@ pub(crate) struct Snapshot {
     pub(crate) chain_id: u64,
     pub(crate) block: BlockId,
     pub(crate) environment: Environment,
+    /// The state root, where the block's own header was read.
+    pub(crate) state_root: Option<B256>,
     state: RefCell<LazyState>,
     refused: RefCell<Refused>,
     /// Answers by the text of their filter.
@@ -89,6 +91,7 @@ impl Snapshot {
                 hash: header.parent_hash,
             },
         };
+        let state_root = matches!(moment, Moment::After(_)).then_some(header.state_root);
         let mut state = LazyState::new(node.clone(), block.number);
         state.known.accounts.insert(stranger(), Account::default());
         Ok(Self {
@@ -96,6 +99,7 @@ impl Snapshot {
             chain_id,
             block,
             environment,
+            state_root,
             state: RefCell::new(state),
             refused: RefCell::default(),
             logs: RefCell::default(),

@@ -220,6 +220,7 @@ mod tests {
             }),
             rollback: None,
             history: Vec::new(),
+            header_proof: None,
             candidate: None,
             notes: Vec::new(),
         }

@@ -409,6 +409,17 @@ pub struct BlockId {
     pub hash: B256,
 }
 
+/// Whether the state that decides was held against the block's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HeaderProof {
+    /// Merkle proofs of it lead to the header's state root.
+    Checked,
+    /// The node gives no proofs, or the chain has none of this kind.
+    NotGiven,
+}
+
 /// The report of `cutover inspect`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
@@ -431,6 +442,9 @@ pub struct Inspection {
     pub rollback: Option<RollbackFacts>,
     /// Former implementations, newest last.
     pub history: Vec<HistoryEntry>,
+    /// Whether the node's word on the proxy's code and its implementation was proven; `None` where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_proof: Option<HeaderProof>,
     /// Forward, back and forward again with the candidate that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate: Option<CandidateFacts>,

@@ -1,6 +1,8 @@
 //! Nodes that do not answer, or not everything: what is missing is named, and never taken for an answer.
 
 use super::*;
+use cutover_types::inspection::HeaderProof;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_node_that_does_not_answer_is_no_answer() {
@@ -94,4 +96,54 @@ async fn what_a_pruned_node_refuses_is_named_and_the_rest_is_still_told() {
             .unwrap()
             .contains(&format!("slot {} of {proxy}", B256::ZERO))
     );
+}
+
+#[tokio::test]
+async fn what_a_node_says_is_held_against_the_header() {
+    let world = World::start().await;
+    let (blue, green) = boxes(&world).await;
+    let admin = world.accounts[7];
+    let proxy = world.transparent(OZ4, blue, admin).await;
+    let honest = look(&world, proxy).await;
+    assert_eq!(honest.header_proof, Some(HeaderProof::Checked));
+
+    // It names no client, and says this instead of the truth.
+    let through = |method: &'static str, part: String, lie: Option<Value>| {
+        let part = part.to_lowercase();
+        facade::before(world.port, move |call, upstream| {
+            let about = call["params"].to_string().to_lowercase().contains(&part);
+            if call["method"] == "web3_clientVersion" {
+                return json!({"jsonrpc": "2.0", "id": call["id"], "result": "Geth/v1.99"});
+            }
+            if call["method"] == "eth_getAccountInfo" {
+                return facade::refusal(call, "no such method");
+            }
+            match &lie {
+                Some(lie) if call["method"] == method && about => {
+                    json!({"jsonrpc": "2.0", "id": call["id"], "result": lie})
+                }
+                None if call["method"] == method => facade::refusal(call, "no such method"),
+                _ => upstream(call),
+            }
+        })
+    };
+    let none = through("eth_getProof", String::new(), None);
+    let found = inspect(&node(none), proxy, None, &Silent).await.unwrap();
+    assert_eq!(found.header_proof, Some(HeaderProof::NotGiven));
+
+    let word = json!(green.into_word());
+    for (method, part, lie) in [
+        ("eth_getCode", proxy.to_string(), json!("0x")),
+        ("eth_getStorageAt", IMPLEMENTATION_SLOT.to_string(), word),
+        ("eth_getCode", blue.to_string(), json!("0x00")),
+    ] {
+        let port = through(method, part, Some(lie));
+        let answer = inspect(&node(port), proxy, None, &Silent).await;
+        let error = answer.unwrap_err();
+        assert!(
+            matches!(error, InspectError::Contradicts { .. }),
+            "{method}: {error}"
+        );
+        assert!(error.to_string().contains("contradicts itself"), "{error}");
+    }
 }

@@ -222,6 +222,10 @@ fn runtime_address(runtime: &Bytes) -> Address {
 pub(super) fn stop(error: InspectError) -> eyre::Report {
     match &error {
         InspectError::Chain { source, .. } => chain_stop(source),
+        InspectError::Contradicts { .. } => inconclusive(
+            chain(&error),
+            "try again; if it stays so, do not trust this node",
+        ),
         InspectError::NoFacet { .. } => usage(
             chain(&error),
             "`cutover inspect` without --facet lists the facets",

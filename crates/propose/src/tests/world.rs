@@ -125,6 +125,7 @@ impl World {
                 why: None,
             }),
             history: vec![],
+            header_proof: None,
             candidate: None,
             notes: vec![],
         };

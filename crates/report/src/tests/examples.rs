@@ -105,6 +105,7 @@ pub(super) fn inspection() -> Inspection {
             transaction: Some(B256::repeat_byte(5)),
             found: HistorySource::Event,
         }],
+        header_proof: None,
         candidate: None,
         notes: vec!["the Safe's guard was not looked at".into()],
     }

@@ -89,6 +89,7 @@ fn inspection(blue: CodeAt) -> Inspection {
         power: None,
         rollback: None,
         history: vec![],
+        header_proof: None,
         candidate: None,
         notes: vec![],
     }
