@@ -14,6 +14,7 @@ use cutover_chain::{
     submit,
 };
 use cutover_types::{Call, Proposal, proposal::Precondition, revert};
+use std::time::Duration;
 
 /// Preconditions the proposal lists beyond those that always hold.
 pub(crate) async fn judge_preconditions(
@@ -72,7 +73,7 @@ pub(crate) async fn judge_chain(
     judge_place(node, going, refusals).await;
     let call = judge_signer(going, signer, options, refusals);
     let mut ready = Ready {
-        nonce: judge_nonce(node, signer, waits, refusals).await,
+        nonce: judge_nonce(node, (signer, options.poll), waits, refusals).await,
         ..Ready::default()
     };
     let paid = waits.and_then(|waits| judge_replaced(call, signer, waits, refusals));
@@ -80,19 +81,33 @@ pub(crate) async fn judge_chain(
     ready
 }
 
+/// How often a nonce is looked at that the node's proof contradicts.
+const LOOKS: u32 = 4;
+
 /// The nonce to sign: the next one, or that of the transaction that waits.
 async fn judge_nonce(
     node: &Node,
-    signer: Address,
+    (signer, poll): (Address, Duration),
     waits: Option<&Attempt>,
     refusals: &mut Vec<PreflightError>,
 ) -> u64 {
-    let latest = match reads::nonce(node, signer, At::Latest).await {
-        Ok(latest) => latest,
-        Err(source) => {
-            refusals.push(unreadable("the signer's nonce", source));
-            return 0;
+    let mut looks = 0;
+    let (latest, proven) = loop {
+        let latest = match reads::nonce(node, signer, At::Latest).await {
+            Ok(latest) => latest,
+            Err(source) => {
+                refusals.push(unreadable("the signer's nonce", source));
+                return 0;
+            }
+        };
+        // Two machines behind one address may be a block apart.
+        let proven = submit::proof_nonce(node, signer).await;
+        let other = proven.filter(|proven| *proven != latest);
+        looks += 1;
+        if other.is_none() || looks == LOOKS {
+            break (latest, other);
         }
+        tokio::time::sleep(poll).await;
     };
     let nonce = waits.map_or(latest, |waits| waits.nonce);
     if nonce != latest {
@@ -103,8 +118,7 @@ async fn judge_nonce(
         });
     }
     // Bytes with a nonce far ahead or used before are never mined, and stand in the journal.
-    let proven = submit::proof_nonce(node, signer).await;
-    if let Some(proven) = proven.filter(|proven| *proven != latest) {
+    if let Some(proven) = proven {
         refusals.push(PreflightError::Contradicted {
             signer,
             latest,
