@@ -6,6 +6,7 @@ mod evaluate;
 mod flow;
 mod marks;
 mod ways;
+mod weigh;
 mod writes;
 
 use super::Subject;
@@ -45,7 +46,7 @@ pub(super) fn runs<'a>(subject: &Subject<'a>, function: Node<'a>) -> Vec<Reached
 
 pub(super) fn guard<'a>(subject: &Subject<'a>, function: Node<'a>) -> Guard {
     let inside = Inside::new(subject, function);
-    let weight = conditions::heaviest(subject, &inside);
+    let weight = weigh::heaviest(subject, &inside);
     if weight == Weight::Caller {
         return Guard::Caller;
     }

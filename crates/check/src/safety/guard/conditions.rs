@@ -6,7 +6,7 @@ use super::{
     has_token, is_builtin,
     marks::{Marks, Value},
     reverts,
-    ways::{Inside, Stops, callee, stops_in},
+    ways::{Stops, callee, stops_in},
 };
 use cutover_types::source::{Node, Tree, id, kind, visit, visit_while};
 use std::collections::{HashMap, HashSet};
@@ -35,32 +35,7 @@ pub(super) struct Condition<'a> {
     /// The whole `if` that it belongs to.
     pub(super) branch: Option<&'a Tree>,
     /// Whether the function stops where it does not hold.
-    stops: Stops,
-}
-
-/// The heaviest condition in all that runs inside a function.
-pub(super) fn heaviest<'a>(subject: &Subject<'a>, inside: &Inside<'a>) -> Weight {
-    let flow = Flow::new(subject, inside);
-    let root = inside.all.first().map(|one| id(one.node.tree));
-    let at_most = |stops| match stops {
-        Stops::Never => Weight::Nothing,
-        Stops::Perhaps => Weight::Perhaps,
-        Stops::Always => Weight::Caller,
-    };
-    let weigh = |function: &Node<'a>| {
-        let first = root == Some(id(function.tree));
-        let conditions = conditions(subject, function, first);
-        let weights = conditions.iter().map(|condition| {
-            let weight = weight(&flow, function, condition.tree, condition.must, MAX_DEPTH);
-            weight.min(at_most(condition.stops))
-        });
-        let heaviest = weights.max().unwrap_or(Weight::Nothing);
-        heaviest
-            .max(assembly(&flow, function))
-            .min(at_most(inside.stops(function)))
-    };
-    let weights = inside.all.iter().map(|one| weigh(&one.node));
-    weights.max().unwrap_or(Weight::Nothing)
+    pub(super) stops: Stops,
 }
 
 pub(super) fn conditions<'a>(
@@ -215,6 +190,29 @@ pub(super) fn decides(subject: &Subject<'_>, part: &Tree, leaves: bool) -> bool 
     found
 }
 
+/// Whether a part of a function changes state, or hands over to what may.
+pub(super) fn changes(subject: &Subject<'_>, part: &Tree) -> bool {
+    let mut found = false;
+    visit(part, &mut |tree| {
+        found |= match kind(tree) {
+            "InlineAssembly" => true,
+            "Assignment" => {
+                let declared = tree["leftHandSide"]["referencedDeclaration"].as_i64();
+                let declared = declared.and_then(|id| subject.index.get(id));
+                declared.is_none_or(|what| what.tree["stateVariable"] == true)
+            }
+            "FunctionCall" => {
+                let callee = &tree["expression"]["typeDescriptions"]["typeIdentifier"];
+                callee.as_str().is_some_and(|id| {
+                    id.starts_with("t_function") && !id.contains("_view$") && !id.contains("_pure$")
+                }) && !is_builtin(subject, &tree["expression"])
+            }
+            _ => false,
+        };
+    });
+    found
+}
+
 /// Whether a branch ends in a revert.
 pub(super) fn ends<'a>(subject: &Subject<'a>, function: &Node<'a>, branch: &'a Tree) -> bool {
     let last = match kind(branch) {
@@ -282,7 +280,7 @@ fn single<'a>(
         }
         // An entry that nobody made says no.
         ("IndexAccess", _) => must == Some(false),
-        _ => false,
+        _ => must.is_some_and(|must| flow.lets_in(inside, tree, must)),
     };
     match marks.any(Marks::SENDER | Marks::ORIGIN) {
         true if excludes => Weight::Anybody,

@@ -8,6 +8,7 @@ use super::{
     leaves,
     marks::{Marks, Value},
     ways::Inside,
+    weigh::{Branch, branches, is_choice},
     writes::{What, Write, stores, writes},
 };
 use alloy_primitives::U256;
@@ -39,9 +40,14 @@ pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> 
     let mut doors = Vec::new();
     for one in &inside.all {
         let first = id(one.node.tree) == id(function.tree);
+        let mut parts = Parts::new();
+        let branches = branches(one.node.tree);
         for condition in conditions::conditions(subject, &one.node, first) {
-            doors.extend(looks.at(&one.node, &condition, first));
+            let at = condition.branch.unwrap_or(condition.tree);
+            let branch = branches.get(&std::ptr::from_ref(at)).copied();
+            parts.entry(branch).or_default().push(condition);
         }
+        doors.extend(looks.branch(&one.node, first, &parts, None, MAX_DEPTH));
         if conditions::assembly(&looks.flow, &one.node) >= Weight::Block {
             doors.push(looks.at_assembly(&one.node));
         }
@@ -51,6 +57,9 @@ pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> 
         .max()
         .unwrap_or(Door::Open(BTreeSet::new()))
 }
+
+/// The conditions of one function by the branch they are in.
+type Parts<'a> = HashMap<Option<Branch>, Vec<Condition<'a>>>;
 
 struct Looks<'s, 'a> {
     subject: &'s Subject<'a>,
@@ -83,6 +92,37 @@ impl<'s, 'a> Looks<'s, 'a> {
             stores: inside.all.iter().any(|one| stores(one.node.tree)),
             flow,
         }
+    }
+
+    /// What the conditions in one branch do, where they keep anybody out.
+    fn branch(
+        &self,
+        inside: &Node<'a>,
+        first: bool,
+        parts: &Parts<'a>,
+        branch: Option<Branch>,
+        depth: usize,
+    ) -> Option<Door> {
+        let depth = depth.checked_sub(1)?;
+        let conditions = parts.get(&branch).into_iter().flatten();
+        let doors = conditions.flat_map(|condition| {
+            let own = self.at(inside, condition, first);
+            let Some(one) = condition.branch else {
+                return own;
+            };
+            let [yes, no] = [true, false].map(|side| {
+                let branch = Some((std::ptr::from_ref(one), side));
+                self.branch(inside, first, parts, branch, depth)
+            });
+            // What is asked on one way only lets through who takes the other.
+            let both = match is_choice(self.subject, inside, first, one) && condition.must.is_none()
+            {
+                true => yes.zip(no).map(|(yes, no)| yes.min(no)),
+                false => yes.max(no),
+            };
+            own.max(both)
+        });
+        doors.max()
     }
 
     /// What a condition does, where it keeps anybody out.

@@ -75,6 +75,7 @@ fn within<'a>(
             let left = of(&tree["leftExpression"])?;
             let right = of(&tree["rightExpression"])?;
             let answer = match tree["operator"].as_str()? {
+                "+" => return left.checked_add(right),
                 "==" => left == right,
                 "!=" => left != right,
                 "<" => left < right,

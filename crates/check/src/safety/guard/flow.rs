@@ -1,15 +1,22 @@
 //! What the values inside a function come from: the caller, or something a caller has no say in.
 
 use super::{
-    Subject, has_token,
+    Subject,
+    conditions::MAX_DEPTH,
+    evaluate::{TIME, evaluate},
+    has_token,
     marks::{Marks, Value},
     ways::{Inside, callee},
 };
+use alloy_primitives::U256;
 use cutover_types::source::{Node, Tree, id, is_own, kind, visit, visit_while};
 use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap, HashSet},
 };
+
+/// A time that no delay reaches from zero.
+const LATER: U256 = U256::from_limbs([1 << 40, 0, 0, 0]);
 
 /// Most times that all is gone through again; a longer way of a value is not followed.
 const MAX_ROUNDS: usize = 12;
@@ -170,6 +177,20 @@ impl<'s, 'a> Flow<'s, 'a> {
         value.add(&asked);
         value.marks |= Marks::ANSWER | Marks::AWAY;
         value
+    }
+
+    /// Whether a condition holds for somebody of whom no mapping has an entry.
+    pub(super) fn lets_in(&self, inside: &Node<'a>, tree: &'a Tree, must: bool) -> bool {
+        let unset = |id| {
+            let variable = self.subject.index.get(id);
+            match variable {
+                _ if id == TIME => Some(LATER),
+                Some(one) if kind(&one.tree["typeName"]) == "Mapping" => Some(U256::ZERO),
+                _ => None,
+            }
+        };
+        let holds = evaluate(self.subject, inside, tree, &unset, MAX_DEPTH);
+        holds.is_some_and(|holds| holds.is_zero() != must)
     }
 
     /// Whether no function ever changes these.

@@ -18,46 +18,28 @@ pub(super) enum Stops {
 pub(super) struct Inside<'a> {
     /// The functions and modifiers, the function itself first.
     pub(super) all: Vec<Reached<'a>>,
-    stops: HashMap<i64, Stops>,
     with_caller: HashSet<i64>,
 }
 
 impl<'a> Inside<'a> {
     pub(super) fn new(subject: &Subject<'a>, function: Node<'a>) -> Self {
         let all = super::runs(subject, function);
-        let ways: HashMap<_, _> = all
+        let onward: HashMap<_, _> = all
             .iter()
             .map(|one| (id(one.node.tree), ways(subject, &one.node)))
             .collect();
-        let reach = |wanted: &dyn Fn(&Way) -> bool| {
-            let mut found = HashSet::from([id(function.tree)]);
-            let mut next = vec![id(function.tree)];
-            while let Some(from) = next.pop() {
-                let onward = ways.get(&from).into_iter().flatten();
-                for way in onward.filter(|way| wanted(way)) {
-                    if found.insert(way.to) {
-                        next.push(way.to);
-                    }
+        let mut with_caller = HashSet::from([id(function.tree)]);
+        let mut next = vec![id(function.tree)];
+        while let Some(from) = next.pop() {
+            let onward = onward.get(&from).into_iter().flatten();
+            for way in onward.filter(|way| !way.from_outside) {
+                let to = id(way.to.tree);
+                if with_caller.insert(to) {
+                    next.push(to);
                 }
             }
-            found
-        };
-        let mut stops = HashMap::new();
-        for stop in [Stops::Perhaps, Stops::Always] {
-            let reached = reach(&|way| way.stops >= stop);
-            stops.extend(reached.into_iter().map(|one| (one, stop)));
         }
-        Self {
-            stops,
-            with_caller: reach(&|way| !way.from_outside),
-            all,
-        }
-    }
-
-    /// What a failure in one of them does.
-    pub(super) fn stops(&self, function: &Node<'_>) -> Stops {
-        let known = self.stops.get(&id(function.tree));
-        known.copied().unwrap_or(Stops::Never)
+        Self { all, with_caller }
     }
 
     /// Whether `msg.sender` in one of them is who called the whole, and not the contract itself.
@@ -67,14 +49,16 @@ impl<'a> Inside<'a> {
 }
 
 /// A way from one function into another.
-struct Way {
-    to: i64,
-    /// Through a call of `this`, in which the contract is the caller.
+pub(super) struct Way<'a> {
+    pub(super) to: Node<'a>,
+    /// What names it.
+    pub(super) at: &'a Tree,
+    /// Whether it goes through a call of `this`, in which the contract is the caller.
     from_outside: bool,
-    stops: Stops,
+    pub(super) stops: Stops,
 }
 
-fn ways<'a>(subject: &Subject<'a>, from: &Node<'a>) -> Vec<Way> {
+pub(super) fn ways<'a>(subject: &Subject<'a>, from: &Node<'a>) -> Vec<Way<'a>> {
     let mut called = HashSet::new();
     let mut caught = HashMap::new();
     visit(from.tree, &mut |tree| match kind(tree) {
@@ -99,7 +83,8 @@ fn ways<'a>(subject: &Subject<'a>, from: &Node<'a>) -> Vec<Way> {
             false => Stops::Never,
         };
         found.push(Way {
-            to: id(target.tree),
+            to: target,
+            at: tree,
             from_outside,
             stops,
         });
