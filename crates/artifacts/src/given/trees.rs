@@ -1,7 +1,7 @@
 //! Syntax trees spread over artifacts: each holds that of its own unit.
 
 use super::folder::{Search, listed};
-use crate::files;
+use crate::{files, settings};
 use alloy_primitives::{B256, keccak256};
 use cutover_types::source::{SourceUnit, Sources, Tree};
 use serde::Deserialize;
@@ -44,7 +44,7 @@ pub(super) fn collect(
                 node["absolutePath"].as_str(),
                 node["sourceUnit"].as_i64(),
             ) {
-                queue.extend(shelf.tree(import, id));
+                queue.extend(shelf.tree(import, id, hashes.get(import)));
             }
         }
         let own = |text: &String| {
@@ -85,15 +85,18 @@ impl Shelf {
     }
 
     /// The tree of `unit`, of the same compilation only.
-    fn tree(&self, unit: &str, id: i64) -> Option<Tree> {
+    fn tree(&self, unit: &str, id: i64, hash: Option<&B256>) -> Option<Tree> {
         let folder = self.folder.as_ref()?;
         if self.flat {
             let units = self.units.get_or_init(|| by_unit(folder));
-            return tree(units.get(unit)?, unit, id);
+            return tree(units.get(unit)?, unit, id, hash);
         }
         let name = Path::new(unit).file_name()?;
         let files = listed(&folder.join(name));
-        files.iter().take(256).find_map(|path| tree(path, unit, id))
+        files
+            .iter()
+            .take(256)
+            .find_map(|path| tree(path, unit, id, hash))
     }
 }
 
@@ -102,17 +105,30 @@ impl Shelf {
 struct Beside {
     #[serde(default)]
     ast: Tree,
+    #[serde(default, rename = "rawMetadata")]
+    metadata: Option<String>,
 }
 
-fn tree(path: &Path, unit: &str, id: i64) -> Option<Tree> {
-    let Beside { ast } = files::parsed(path, "a contract artifact").ok()?;
-    (ast["absolutePath"] == unit && ast["id"].as_i64() == Some(id)).then_some(ast)
+/// The tree in an artifact, when it is that of `unit` and not made from another source than `hash`.
+fn tree(path: &Path, unit: &str, id: i64, hash: Option<&B256>) -> Option<Tree> {
+    let Beside { ast, metadata } = files::parsed(path, "a contract artifact").ok()?;
+    if ast["absolutePath"] != unit || ast["id"].as_i64() != Some(id) {
+        return None;
+    }
+    let read = settings::parsed(&metadata.map_or(Value::Null, Value::from));
+    let made_from = read["sources"][unit]["keccak256"].as_str();
+    let made_from = made_from.and_then(|hash| hash.parse::<B256>().ok());
+    // Trees of two builds can have the same ids.
+    let same = hash
+        .zip(made_from)
+        .is_none_or(|(hash, made_from)| *hash == made_from);
+    same.then_some(ast)
 }
 
 fn by_unit(folder: &Path) -> HashMap<String, PathBuf> {
     let mut units = HashMap::new();
     for path in listed(folder).into_iter().take(MAX_UNITS) {
-        let Ok(Beside { ast }) = files::parsed(&path, "a contract artifact") else {
+        let Ok(Beside { ast, .. }) = files::parsed(&path, "a contract artifact") else {
             continue;
         };
         if let Some(unit) = ast["absolutePath"].as_str() {

@@ -125,6 +125,44 @@ fn an_emptied_tree_is_no_tree() {
 }
 
 #[test]
+fn a_tree_of_another_build_is_not_taken_for_that_of_a_base() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let base = |sign: &str| {
+        format!(
+            "pragma solidity ^0.8.20; abstract contract Base {{ address owner; function f() external view {{ require(msg.sender {sign} owner); }} }}"
+        )
+    };
+    write(path, "foundry.toml", "[profile.default]\n");
+    write(path, "src/Base.sol", base("=="));
+    write(
+        path,
+        "src/Token.sol",
+        "pragma solidity ^0.8.20; import {Base} from \"./Base.sol\"; contract Token is Base { uint256 x; }",
+    );
+    let flags = ["--ast", "--extra-output", "storageLayout", "--force"];
+    build(path, &flags);
+    let token = fs::read(path.join("out/Token.sol/Token.json")).unwrap();
+    assert!(
+        get(path, "out/Token.sol/Token.json")
+            .unwrap()
+            .sources
+            .is_some()
+    );
+    // The trees of both have the same ids.
+    write(path, "src/Base.sol", base("!="));
+    build(path, &flags);
+    write(path, "out/Token.sol/Token.json", token);
+    let code = get(path, "out/Token.sol/Token.json").unwrap();
+    assert!(code.sources.is_none());
+    assert!(
+        code.missing.join("; ").contains("older than its sources"),
+        "{:?}",
+        code.missing
+    );
+}
+
+#[test]
 fn code_of_another_build_is_refused() {
     let (project, artifact) = built();
     let path = project.path();
