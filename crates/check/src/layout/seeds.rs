@@ -32,6 +32,16 @@ struct Seed {
     source: Option<SourceLine>,
 }
 
+impl Seed {
+    fn nameless() -> Self {
+        Self {
+            name: None,
+            contract: String::new(),
+            source: None,
+        }
+    }
+}
+
 pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
     let of = |side: &Side<'_>| with_subject(side, pair.options, collect).unwrap_or_default();
     let (blue, green) = (of(pair.blue_side), of(pair.green_side));
@@ -171,11 +181,8 @@ fn of_function(subject: &Subject<'_>, inside: &Node<'_>, seeds: &mut Seeds) {
                                 add_constant(subject, constant, seeds);
                             }
                             ("YulLiteral", _, Some(word)) => {
-                                seeds.entry(Value::Word(word)).or_insert_with(|| Seed {
-                                    name: None,
-                                    contract: String::new(),
-                                    source: None,
-                                });
+                                let word = Value::Word(word);
+                                seeds.entry(word).or_insert_with(Seed::nameless);
                             }
                             _ => {}
                         }
@@ -183,15 +190,40 @@ fn of_function(subject: &Subject<'_>, inside: &Node<'_>, seeds: &mut Seeds) {
                 }
             });
         }
-        "FunctionCall" if is_hash(tree) => visit(&tree["arguments"], &mut |part| {
-            let constant = part["referencedDeclaration"].as_i64();
-            let constant = constant.and_then(|id| subject.index.get(id));
-            if let Some(constant) = constant.filter(|one| one.tree["constant"] == true) {
-                add_constant(subject, &constant, seeds);
-            }
-        }),
+        "FunctionCall" if is_hash(tree) => {
+            let varies = varies(subject, &tree["arguments"]);
+            visit(&tree["arguments"], &mut |part| {
+                let constant = part["referencedDeclaration"].as_i64();
+                let constant = constant.and_then(|id| subject.index.get(id));
+                if let Some(constant) = constant.filter(|one| one.tree["constant"] == true) {
+                    add_constant(subject, &constant, seeds);
+                } else if let (true, "Literal", Some(text)) =
+                    (varies, kind(part), part["value"].as_str())
+                {
+                    let value = match text.parse() {
+                        Ok(word) => Value::Word(word),
+                        Err(_) => Value::Written(text.to_owned()),
+                    };
+                    seeds.entry(value).or_insert_with(Seed::nameless);
+                }
+            });
+        }
         _ => {}
     });
+}
+
+/// Whether what is hashed is another each time; what is always the same is a root slot, and read.
+fn varies(subject: &Subject<'_>, arguments: &Tree) -> bool {
+    let mut found = false;
+    visit(arguments, &mut |part| {
+        let named = part["referencedDeclaration"].as_i64();
+        let named = named.and_then(|id| subject.index.get(id));
+        found |= part["expression"]["name"] == "msg"
+            || named.is_some_and(|one| {
+                kind(one.tree) == "VariableDeclaration" && one.tree["constant"] != true
+            });
+    });
+    found
 }
 
 fn calls(statement: &Tree, what: &str) -> bool {
