@@ -240,7 +240,8 @@ impl<'a, 'i> Evaluator<'a, 'i> {
     fn variable(&mut self, variable: i64, frame: usize, depth: usize) -> Evaluated<Datum> {
         self.step(depth)?;
         let tree = self.index.get(variable).ok_or(Stop::Unknown)?.tree;
-        if tree["constant"] == true || tree["mutability"] == "constant" {
+        let fixed = tree["constant"] == true || tree["mutability"] == "constant";
+        if fixed || self.is_set_once(variable, tree) {
             self.constant.get_or_insert(variable);
             return self.typed(&tree["value"], tree, usize::MAX, depth);
         }
@@ -263,6 +264,23 @@ impl<'a, 'i> Evaluator<'a, 'i> {
                 .map(Datum::Word),
             _ => Err(Stop::Unknown),
         }
+    }
+
+    /// Whether a variable is immutable and has the value it is declared with.
+    fn is_set_once(&mut self, variable: i64, tree: &Tree) -> bool {
+        if tree["mutability"] != "immutable" || !tree["value"].is_object() {
+            return false;
+        }
+        // Looking through all of a contract costs as much.
+        self.steps = self.steps.saturating_sub(STEPS / 20);
+        let mut set = false;
+        for contract in self.linearized {
+            visit(contract.tree, &mut |part| {
+                let to = &part["leftHandSide"]["referencedDeclaration"];
+                set |= kind(part) == "Assignment" && to.as_i64() == Some(variable);
+            });
+        }
+        !set
     }
 
     /// An expression's value as a variable holds it.
