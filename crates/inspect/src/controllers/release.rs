@@ -52,6 +52,7 @@ const PROXY_ADMIN: &[&str] = &[
     "pendingGovernor()",
     // Optimism's.
     "addressManager()",
+    "getAddress(string)",
     "implementationName(address)",
     "isUpgrading()",
     "proxyType(address)",
@@ -70,6 +71,9 @@ const PROXY: &[&str] = &[
     "implementation()",
     "upgradeTo(address)",
     "upgradeToAndCall(address,bytes)",
+    // Those that are made first and initialized later refuse to be initialized twice.
+    "initialize(address,bytes)",
+    "initialize(address,address,bytes)",
 ];
 const ROLES: &[&str] = &[
     "DEFAULT_ADMIN_ROLE()",
