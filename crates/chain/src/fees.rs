@@ -167,9 +167,14 @@ pub fn gas_limit(data: &[u8], gas: u64, block: u64) -> Result<u64, GasError> {
     if gas > block {
         return Err(GasError::TooMuch { gas, limit: block });
     }
-    let most = block.clamp(gas, gas.max(1 << 24));
+    let most = most_gas(block).max(gas);
     let wide = gas.saturating_add(gas / 4).min(most);
     Ok(wide.max(START + 10 * tokens))
+}
+
+/// Gas one transaction may have in a block that holds `block`.
+pub fn most_gas(block: u64) -> u64 {
+    block.min(1 << 24)
 }
 
 #[cfg(test)]

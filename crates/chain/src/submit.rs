@@ -219,13 +219,16 @@ async fn newest_base_fee(node: &Node) -> Read<u128> {
         })
 }
 
-/// Gas the call needs.
+/// Gas the call needs on the newest block. What waits in the pool does not count, as it does for nodes that are
+/// not told a block: the call itself may wait there, and a second time it may cost less or fail.
 ///
 /// # Errors
 /// Also when the call would fail, with what the node says.
 pub async fn estimate(node: &Node, from: Address, call: &Call) -> Read<u64> {
     let request = json!({"from": from, "to": call.to, "value": call.value, "data": call.data});
-    let gas: U64 = node.call("eth_estimateGas", json!([request])).await?;
+    let gas: U64 = node
+        .call("eth_estimateGas", json!([request, "latest"]))
+        .await?;
     Ok(gas.to())
 }
 

@@ -179,6 +179,7 @@ async fn a_waiting_transaction_is_replaced_at_its_nonce_for_an_eighth_more() {
             (new.nonce, new.to, &new.input),
             (old.nonce, old.to, &old.input)
         );
+        assert!(new.gas_limit >= old.gas_limit, "{new:?} {old:?}");
         assert!(new.max_fee_per_gas >= old.max_fee_per_gas * 9 / 8);
         assert!(new.max_priority_fee_per_gas >= old.max_priority_fee_per_gas * 9 / 8);
         let receipt = ground.finish(way).await;
@@ -312,6 +313,44 @@ async fn bytes_that_cannot_be_mined_are_replaced() {
     assert!(stuck.unwrap_err().is_inconclusive());
     ground.anvil.mine(16).await;
     assert_eq!(ground.anvil.nonce(owner().address()).await, 0);
+    ground.replace().await.unwrap();
+    assert_eq!(ground.anvil.implementation().await, GREEN);
+    assert_eq!(ground.anvil.nonce(owner().address()).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_has_no_less_gas_than_the_first_and_no_more_than_may_be() {
+    for (first, expected) in [(500_000, 500_000), (1 << 40, 1 << 24)] {
+        let Some(ground) = Ground::new().await else {
+            return;
+        };
+        ground
+            .journal(|transaction| transaction.gas_limit = first)
+            .await;
+        let waits = ground
+            .briefly(Direction::Forward, true, &Uninterrupted)
+            .await;
+        assert!(
+            matches!(waits, Err(RolloutError::StillPending { .. })),
+            "{waits:?}"
+        );
+        assert_eq!(ground.signed()[1].1.gas_limit, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_succeeds_only_once_is_replaced_while_it_waits() {
+    let Some(ground) = Ground::new().await else {
+        return;
+    };
+    ground.anvil.only_once().await;
+    let waits = ground
+        .briefly(Direction::Forward, false, &Uninterrupted)
+        .await;
+    assert!(
+        matches!(waits, Err(RolloutError::StillPending { .. })),
+        "{waits:?}"
+    );
     ground.replace().await.unwrap();
     assert_eq!(ground.anvil.implementation().await, GREEN);
     assert_eq!(ground.anvil.nonce(owner().address()).await, 1);

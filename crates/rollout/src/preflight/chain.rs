@@ -140,13 +140,19 @@ async fn judge_nonce(
     nonce
 }
 
+/// What the transaction that waits pays and may use: what takes its place needs more, and no less.
+struct Outbid {
+    fees: Fees,
+    gas: u64,
+}
+
 /// Only the same call of the same sender takes the place of a transaction; gives what that one pays.
 fn judge_replaced(
     call: &Call,
     signer: Address,
     waits: &Attempt,
     refusals: &mut Vec<PreflightError>,
-) -> Option<Fees> {
+) -> Option<Outbid> {
     let hash = waits.hash;
     if waits.from != signer {
         refusals.push(PreflightError::OtherSender {
@@ -163,10 +169,14 @@ fn judge_replaced(
     {
         refusals.push(PreflightError::OtherCall { hash });
     }
-    Some(Fees {
+    let fees = Fees {
         base_fee: 0,
         tip: signed.max_priority_fee_per_gas,
         max_fee: signed.max_fee_per_gas,
+    };
+    Some(Outbid {
+        fees,
+        gas: signed.gas_limit,
     })
 }
 
@@ -316,7 +326,7 @@ fn judge_signer<'a>(
 async fn judge_cost(
     node: &Node,
     call: &Call,
-    (signer, paid): (Address, Option<Fees>),
+    (signer, paid): (Address, Option<Outbid>),
     options: &Options,
     ready: &mut Ready,
     refusals: &mut Vec<PreflightError>,
@@ -329,8 +339,8 @@ async fn judge_cost(
         return refusals.push(PreflightError::NoBaseFee);
     };
     let usual = Fees::of(base_fee, reads::priority_fee(node).await);
-    let fees = usual.within(options.max_fee).and_then(|fees| match paid {
-        Some(paid) => fees.instead_of(&paid, options.max_fee),
+    let fees = usual.within(options.max_fee).and_then(|fees| match &paid {
+        Some(paid) => fees.instead_of(&paid.fees, options.max_fee),
         None => Ok(fees),
     });
     match fees {
@@ -342,7 +352,10 @@ async fn judge_cost(
     }
     match submit::estimate(node, signer, call).await {
         Ok(gas) => match fees::gas_limit(&call.data, gas, head.gas_limit) {
-            Ok(limit) => ready.gas = limit,
+            Ok(limit) => {
+                let before = paid.map_or(0, |paid| paid.gas);
+                ready.gas = limit.max(before.min(fees::most_gas(head.gas_limit)));
+            }
             Err(error) => {
                 ready.gas = gas;
                 refusals.push(PreflightError::Gas(error));

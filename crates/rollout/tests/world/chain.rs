@@ -134,6 +134,11 @@ impl Anvil {
             .await;
     }
 
+    /// Makes the proxy refuse an upgrade to what it runs, as an initializer does that runs once.
+    pub async fn only_once(&self) {
+        self.set_code(PROXY, &once_code(owner().address())).await;
+    }
+
     pub async fn set_implementation(&self, implementation: Address) {
         let params = json!([PROXY, IMPLEMENTATION_SLOT, implementation.into_word()]);
         self.rpc("anvil_setStorageAt", params).await;
@@ -150,6 +155,20 @@ fn proxy_code(authority: Address) -> Vec<u8> {
     code.extend([0x14, 0x60, 0x2d, 0x57, 0x5f, 0x5f, 0xfd]);
     assert_eq!(code.len(), 0x2d, "the jump leads to what follows");
     code.extend([0x5b, 0x60, 0x04, 0x35, 0x7f]);
+    code.extend(IMPLEMENTATION_SLOT);
+    code.extend([0x55, 0x00]);
+    code
+}
+
+/// The same, and refuses the implementation it has.
+fn once_code(authority: Address) -> Vec<u8> {
+    let mut code = proxy_code(authority);
+    code.truncate(0x2d);
+    code.extend([0x5b, 0x60, 0x04, 0x35, 0x80, 0x7f]);
+    code.extend(IMPLEMENTATION_SLOT);
+    code.extend([0x54, 0x18, 0x60, 0x5b, 0x57, 0x5f, 0x5f, 0xfd]);
+    assert_eq!(code.len(), 0x5b, "the jump leads to what follows");
+    code.extend([0x5b, 0x7f]);
     code.extend(IMPLEMENTATION_SLOT);
     code.extend([0x55, 0x00]);
     code
