@@ -115,7 +115,8 @@ impl<'s, 'a> Looks<'s, 'a> {
                 self.branch(inside, first, parts, branch, depth)
             });
             // What is asked on one way only lets through who takes the other.
-            let both = match is_choice(self.subject, inside, first, one) && condition.must.is_none()
+            let both = match is_choice(self.subject, inside, first, false, one)
+                && condition.must.is_none()
             {
                 true => yes.zip(no).map(|(yes, no)| yes.min(no)),
                 false => yes.max(no),

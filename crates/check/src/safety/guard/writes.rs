@@ -161,7 +161,8 @@ fn members(subject: &Subject<'_>, variable: &Node<'_>) -> Vec<i64> {
     found
 }
 
-fn place(tree: &Tree) -> usize {
+/// Where in its file a node starts.
+pub(super) fn place(tree: &Tree) -> usize {
     let start = tree["src"].as_str().and_then(|src| src.split(':').next());
     start.and_then(|start| start.parse().ok()).unwrap_or(0)
 }
