@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     ReplayDiverged = 11,
     /// Something that must hold before sending does not.
     PreflightRefused = 12,
-    /// The upgrade went wrong: roll back.
+    /// The upgrade went wrong: its transaction failed, or did something else.
     RollbackAdvised = 13,
     /// Could not tell, which is never "ok".
     Inconclusive = 14,
@@ -41,7 +41,7 @@ Exit codes:
    10  check blocked the upgrade
    11  replay found a difference
    12  preflight refused: nothing was sent
-   13  roll back advised
+   13  the transaction failed, or roll back advised
    14  inconclusive: could not tell, which is never ok
   130  interrupted; files are as they were, or say how to go on";
 

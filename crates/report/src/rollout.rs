@@ -1,7 +1,7 @@
 //! Where a proxy stands, and what a run did.
 
 use crate::{Document, Line, Report, Tone, hex, inspection::words};
-use cutover_types::rollout::{Colour, Direction, Progression, Receipt, Standing};
+use cutover_types::rollout::{Colour, Direction, Progression, Receipt, SentTransaction, Standing};
 
 impl Report for Standing {
     fn document(&self) -> Document {
@@ -59,7 +59,7 @@ impl Report for Standing {
                     way(sent.direction).into(),
                     Line::default().code(sent.hash.to_string()),
                     sent.nonce.to_string().into(),
-                    state(sent.state),
+                    state(sent),
                     sent.block
                         .map(|b| hex::count(b.number))
                         .unwrap_or_default()
@@ -80,8 +80,12 @@ fn way(direction: Direction) -> &'static str {
     }
 }
 
-fn state(state: Progression) -> Line {
-    match state {
+fn state(sent: &SentTransaction) -> Line {
+    let failed = sent.success == Some(false);
+    match sent.state {
+        Progression::Included if failed => Line::of(Tone::Bad, "failed, not final"),
+        Progression::Abandoned if failed => Line::of(Tone::Bad, "failed"),
+        Progression::Abandoned if sent.success == Some(true) => Line::of(Tone::Bad, "did nothing"),
         Progression::Signed => Line::of(Tone::Warn, "signed"),
         Progression::Broadcast => Line::of(Tone::Warn, "broadcast"),
         Progression::Included => Line::of(Tone::Warn, "included"),

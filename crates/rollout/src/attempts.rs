@@ -135,6 +135,14 @@ impl Attempts {
         self.all.iter().rev().find(moves)
     }
 
+    /// The last that was in a block, if it was given up there: it failed, or did nothing.
+    pub(crate) fn last_failed(&self) -> Option<(&Attempt, BlockId)> {
+        let mut in_blocks = self.all.iter().rev().filter(|a| a.block.is_some());
+        let last = in_blocks.next()?;
+        let failed = last.state == Progression::Abandoned;
+        last.block.filter(|_| failed).map(|block| (last, block))
+    }
+
     /// The call that has to follow, when only the first ones of a way in `direction` were sent: how many
     /// calls are left, and the block of the one before.
     pub(crate) fn begun(&self, direction: Direction) -> Option<(u64, Option<BlockId>)> {
@@ -157,6 +165,7 @@ impl Attempts {
             nonce: attempt.nonce,
             state: attempt.state,
             block: attempt.block,
+            success: attempt.block.map(|_| attempt.success),
         });
         sent.collect()
     }

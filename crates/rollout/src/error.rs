@@ -153,6 +153,8 @@ pub enum RolloutError {
     StillPending {
         /// Transaction hash.
         hash: B256,
+        /// The block it is in, if it is in one.
+        block: Option<u64>,
         /// How long was waited.
         seconds: u64,
     },

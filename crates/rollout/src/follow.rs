@@ -60,6 +60,7 @@ pub(crate) async fn follow(
         {
             return Err(RolloutError::StillPending {
                 hash: attempt.hash,
+                block: attempt.block.map(|block| block.number),
                 seconds: began.elapsed().as_secs(),
             });
         }

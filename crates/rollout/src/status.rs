@@ -149,22 +149,44 @@ async fn compare(node: &Node, attempt: &Attempt) -> Result<Option<String>, Rollo
     })
 }
 
+fn verb(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forward => "upgrade",
+        Direction::Back => "rollback",
+    }
+}
+
 fn next(attempts: &Attempts, colour: Colour, agree: bool) -> String {
     let open = attempts.open();
     if let Some(attempt) = open.last() {
-        let verb = match attempt.direction {
-            Direction::Forward => "upgrade",
-            Direction::Back => "rollback",
-        };
+        let verb = verb(attempt.direction);
+        if let Some(block) = attempt.block.filter(|_| !attempt.success) {
+            return format!(
+                "transaction {} of the {verb} failed in block {}: run {verb} again, it waits until that is final",
+                attempt.hash, block.number
+            );
+        }
         return format!(
             "run {verb} again: it goes on following transaction {}",
             attempt.hash
         );
     }
-    for (direction, verb) in [
-        (Direction::Forward, "upgrade"),
-        (Direction::Back, "rollback"),
-    ] {
+    if agree
+        && colour != Colour::Other
+        && let Some((attempt, block)) = attempts.last_failed()
+    {
+        let verb = verb(attempt.direction);
+        let what = match attempt.success {
+            true => "succeeded and did nothing",
+            false => "failed",
+        };
+        return format!(
+            "transaction {} of the {verb} {what} in block {}: find out why before {verb} is run again",
+            attempt.hash, block.number
+        );
+    }
+    for direction in [Direction::Forward, Direction::Back] {
+        let verb = verb(direction);
         if let Some((more, _)) = attempts.begun(direction) {
             return format!("run {verb} again: {more} more calls have to follow");
         }

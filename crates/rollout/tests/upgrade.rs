@@ -230,6 +230,14 @@ async fn a_failed_transaction_is_followed_to_finality_too() {
             ["pointer", "signed", "broadcast", word, "abandoned"]
         );
         assert_eq!(ground.nonce().await, 1);
+        let standing = ground.status().await;
+        let sent = &standing.transactions[0];
+        assert_eq!(sent.success, Some(word == "included"));
+        if word == "failed" {
+            let block = sent.block.unwrap().number;
+            let said = format!("failed in block {block}: find out why");
+            assert!(standing.next.contains(&said), "{}", standing.next);
+        }
     }
 }
 

@@ -174,6 +174,9 @@ pub struct SentTransaction {
     /// Its block, once it is in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<BlockId>,
+    /// Whether its receipt there says success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success: Option<bool>,
 }
 
 /// Which implementation a proxy runs.

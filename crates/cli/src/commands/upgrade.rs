@@ -282,9 +282,9 @@ pub(super) fn finish(
                     "`cutover rollback --rebuild` makes the pointer again from the proposal and the chain",
                 ),
                 RolloutError::Failed { .. } => stop(
-                    Exit::PreflightRefused,
+                    Exit::RollbackAdvised,
                     message,
-                    "the proxy is as it was; find out why before you try again",
+                    "the call changed nothing, and `cutover status` shows what the proxy runs; find out why before you try again",
                 ),
                 RolloutError::SlotNotMoved { .. } => stop(
                     Exit::RollbackAdvised,
@@ -296,7 +296,13 @@ pub(super) fn finish(
                     message,
                     "`cutover status` shows who moved it and what to do; running this again would send it anew",
                 ),
-                RolloutError::StillPending { .. } | RolloutError::NotAccepted { .. } => stop(
+                RolloutError::StillPending { block: Some(_), .. } => stop(
+                    Exit::Inconclusive,
+                    message,
+                    "run the same command again: it goes on where it stopped",
+                ),
+                RolloutError::StillPending { block: None, .. }
+                | RolloutError::NotAccepted { .. } => stop(
                     Exit::Inconclusive,
                     message,
                     "run the same command again: it goes on where it stopped; with --replace it pays more for a transaction that is in no block",

@@ -380,6 +380,7 @@ pub(super) fn standing() -> Standing {
             nonce: 12,
             state: Progression::Broadcast,
             block: None,
+            success: None,
         }],
         disagreements: vec!["the record says blue, the proxy runs green".into()],
         next: "run upgrade again".into(),
