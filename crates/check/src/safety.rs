@@ -8,6 +8,7 @@ mod guard;
 mod initializers;
 mod linking;
 mod opcodes;
+mod slots;
 mod stored_functions;
 mod upgrade_function;
 

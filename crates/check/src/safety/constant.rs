@@ -44,7 +44,14 @@ fn follow<'a>(
                 return follow(subject, inside, tree["arguments"].get(0)?, steps);
             }
             if callee["name"] == "keccak256" || callee["name"] == "sha3" {
-                let text = tree["arguments"].get(0)?;
+                let mut text = tree["arguments"].get(0)?;
+                for _ in 0..steps {
+                    let same = text["kind"] == "typeConversion"
+                        || text["expression"]["memberName"] == "encodePacked";
+                    if same && let Some([only]) = text["arguments"].as_array() {
+                        text = only;
+                    }
+                }
                 let bytes = (text["kind"] == "string").then(|| text["value"].as_str())??;
                 return Some(keccak256(bytes).into());
             }

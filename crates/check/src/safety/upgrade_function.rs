@@ -6,6 +6,7 @@ use super::{
     Outcome, Subject, constant,
     guard::{Guard, guard, never_ends, runs},
     name,
+    slots::{Slot, slots},
 };
 use crate::{input::Kind, rules};
 use alloy_primitives::B256;
@@ -103,20 +104,19 @@ fn is_empty(function: &Node<'_>) -> bool {
 /// Who may upgrade: what decides is `_authorizeUpgrade` where there is one.
 fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outcome) {
     let rule = rules::UNPROTECTED_UPGRADE;
-    let everything = subject.graph.all();
-    if !entries.iter().any(is_upgrade) && !everything.iter().any(|one| switches(subject, one)) {
-        return;
-    }
     let mut told = Vec::new();
     for entry in entries {
         let inside = runs(subject, *entry);
-        let switches = is_upgrade(entry) || inside.iter().any(|one| switches(subject, one));
-        if !switches || never_ends(subject, *entry) || !inside.iter().any(changes_something) {
+        let Some(deed) = deed(subject, *entry, &inside) else {
+            continue;
+        };
+        if never_ends(subject, *entry) || !inside.iter().any(changes_something) {
             continue;
         }
         let judge = inside
             .iter()
             .find(|one| name(one.node.tree) == "_authorizeUpgrade")
+            .filter(|_| deed == Deed::Upgrade)
             .map_or(*entry, |one| one.node);
         // A check may also stand before the call of `_authorizeUpgrade`.
         let seen = guard(subject, judge);
@@ -130,47 +130,54 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
         }
         told.push(judge.tree);
         let what = name(judge.tree);
+        let does = deed.told();
         let (severity, message) = match seen {
             Guard::Caller => continue,
             Guard::Unknown(names) => {
                 outcome.unknown.push(format!(
-                    "the source of `{}`, which runs in `{what}`, is not there: who may upgrade is not known",
+                    "the source of `{}`, which runs in `{what}`, is not there: who may {does} is not known",
                     names.join("`, `")
                 ));
                 continue;
             }
             Guard::Caught => {
                 outcome.unknown.push(format!(
-                    "who may upgrade is not known: `{what}` asks for the caller where a failure may be caught and forgotten"
+                    "who may {does} is not known: `{what}` asks for the caller where a failure may be caught and forgotten"
+                ));
+                continue;
+            }
+            _ if deed == Deed::Bounded => {
+                outcome.unknown.push(format!(
+                    "which slots anybody can write is not known: `{what}` asks something of the slot that its caller chooses"
                 ));
                 continue;
             }
             Guard::Open => (
                 Severity::Error,
-                format!("`{what}` lets anybody upgrade: it looks at nothing but its arguments"),
+                format!("`{what}` lets anybody {does}: it looks at nothing but its arguments"),
             ),
             Guard::Block => (
                 Severity::Error,
                 format!(
-                    "`{what}` lets anybody upgrade at its time: it looks at nothing but the block"
+                    "`{what}` lets anybody {does} at its time: it looks at nothing but the block"
                 ),
             ),
             Guard::Anybody => (
                 Severity::Error,
                 format!(
-                    "`{what}` lets anybody upgrade: what it asks of the caller can be true of everybody"
+                    "`{what}` lets anybody {does}: what it asks of the caller can be true of everybody"
                 ),
             ),
             Guard::Origin => (
                 Severity::Warning,
                 format!(
-                    "`{what}` looks at `tx.origin`: any contract that the right account calls can upgrade"
+                    "`{what}` looks at `tx.origin`: any contract that the right account calls can {does}"
                 ),
             ),
             Guard::State => (
                 Severity::Warning,
                 format!(
-                    "`{what}` does not look at who calls it: anybody can upgrade while its other conditions hold"
+                    "`{what}` does not look at who calls it: anybody can {does} while its other conditions hold"
                 ),
             ),
         };
@@ -180,6 +187,52 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
             ..finding
         });
     }
+}
+
+/// What a function does to the proxy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    /// It puts another implementation in place.
+    Upgrade,
+    /// It writes another of the proxy's own slots, which holds this.
+    Write(&'static str),
+    /// It writes whatever slot its caller chooses.
+    Any,
+    /// It writes what its caller chooses of some slots.
+    Bounded,
+}
+
+impl Deed {
+    fn told(self) -> String {
+        match self {
+            Self::Upgrade => "upgrade".to_owned(),
+            Self::Write(holds) => format!("write {holds}, which the proxy keeps"),
+            Self::Any | Self::Bounded => "write any slot, the implementation's as well".to_owned(),
+        }
+    }
+}
+
+fn deed<'a>(subject: &Subject<'a>, entry: Node<'a>, inside: &[Reached<'a>]) -> Option<Deed> {
+    if is_upgrade(&entry) || inside.iter().any(|one| switches(subject, one)) {
+        return Some(Deed::Upgrade);
+    }
+    let slots = slots(subject, entry, inside);
+    let writes = |slot: &B256| slots.written.contains(&Slot::Known(*slot));
+    if writes(&abi::IMPLEMENTATION_SLOT) {
+        return Some(Deed::Upgrade);
+    }
+    let chosen = |slot: &Slot| matches!(slot, Slot::Chosen(_));
+    if slots.written.iter().any(chosen) {
+        return Some(if slots.asked {
+            Deed::Bounded
+        } else {
+            Deed::Any
+        });
+    }
+    // A proxy that its implementation upgrades reads no other slot.
+    let mut own = abi::PROXY_SLOTS.iter();
+    let own = own.find(|(slot, _)| writes(slot) && subject.options.kind != Some(Kind::Uups));
+    own.map(|(_, holds)| Deed::Write(holds))
 }
 
 /// Whether a function puts another implementation in place.
