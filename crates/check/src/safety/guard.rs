@@ -5,6 +5,7 @@ mod door;
 mod evaluate;
 mod flow;
 mod marks;
+mod sure;
 mod ways;
 mod weigh;
 mod writes;

@@ -1,18 +1,20 @@
 //! Whether a function that state lets through shuts the door behind its caller.
 
 use super::{
-    Subject,
+    Guard, Subject,
     conditions::{self, Condition, MAX_DEPTH, Weight},
     evaluate::{TIME, evaluate},
     flow::Flow,
-    leaves,
+    guard, leaves,
     marks::{Marks, Value},
+    runs,
+    sure::Skips,
     ways::Inside,
     weigh::{Branch, branches, is_choice},
     writes::{What, Write, stores, writes},
 };
 use alloy_primitives::U256;
-use cutover_types::source::{Node, Tree, id, kind, visit};
+use cutover_types::source::{Node, Tree, entry_points, id, kind, visit};
 use std::collections::{BTreeSet, HashMap};
 
 /// A time that has been, and one that will be.
@@ -23,6 +25,8 @@ const TIMES: [u64; 2] = [1, 1 << 40];
 pub(in crate::safety) enum Door {
     /// What is asked, of these names, lets the next one through as well.
     Open(BTreeSet<String>),
+    /// Anybody can set back what the function changes.
+    Back(BTreeSet<String>),
     /// What is asked is still zero, which lets everybody through: nothing changes it.
     Unset(BTreeSet<String>),
     /// Something else changes what is asked, the function itself does not.
@@ -36,7 +40,7 @@ pub(in crate::safety) enum Door {
 /// Looks at a function that asks state and not its caller.
 pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> Door {
     let inside = Inside::new(subject, function);
-    let looks = Looks::new(subject, &inside);
+    let looks = Looks::new(subject, function, &inside);
     let mut doors = Vec::new();
     for one in &inside.all {
         let first = id(one.node.tree) == id(function.tree);
@@ -70,10 +74,12 @@ struct Looks<'s, 'a> {
     others: Vec<Write<'a>>,
     /// Whether the function has assembly that writes to storage.
     stores: bool,
+    skips: Skips,
+    function: Node<'a>,
 }
 
 impl<'s, 'a> Looks<'s, 'a> {
-    fn new(subject: &'s Subject<'a>, inside: &Inside<'a>) -> Self {
+    fn new(subject: &'s Subject<'a>, function: Node<'a>, inside: &Inside<'a>) -> Self {
         let flow = Flow::new(subject, inside);
         let here: BTreeSet<_> = inside.all.iter().map(|one| id(one.node.tree)).collect();
         let all = subject.graph.all().iter();
@@ -90,6 +96,8 @@ impl<'s, 'a> Looks<'s, 'a> {
             own: own.collect(),
             others,
             stores: inside.all.iter().any(|one| stores(one.node.tree)),
+            skips: Skips::of(subject, &flow, inside),
+            function,
             flow,
         }
     }
@@ -245,14 +253,37 @@ impl<'s, 'a> Looks<'s, 'a> {
         }
         let mut open = BTreeSet::new();
         let mut shut = BTreeSet::new();
+        let mut unsure = false;
         for write in last.into_values() {
-            let ends = if shuts(write) { &mut shut } else { &mut open };
-            ends.insert(write.to);
-        }
-        if shut.difference(&open).next().is_some() {
-            return Some(Door::Shut);
+            if !shuts(write) {
+                open.insert(write.to);
+            } else if self.skips.may_skip(write) || self.is_chosen(write) {
+                unsure = true;
+            } else {
+                shut.insert(write.to);
+            }
         }
         let names = || self.names(&value.states);
+        shut.retain(|to| !open.contains(to));
+        if !shut.is_empty() {
+            let back = |write: &&Write<'a>| shut.contains(&write.to) && passes(write) == Some(true);
+            return Some(
+                match self
+                    .others
+                    .iter()
+                    .filter(back)
+                    .map(|one| self.may(one))
+                    .max()
+                {
+                    Some(May::Anybody) => Door::Back(names()),
+                    Some(May::Perhaps) => Door::Unknown(names()),
+                    Some(May::Nobody) | None => Door::Shut,
+                },
+            );
+        }
+        if unsure {
+            return Some(Door::Unknown(names()));
+        }
         if self.stores {
             return Some(Door::Unknown(names()));
         }
@@ -287,6 +318,32 @@ impl<'s, 'a> Looks<'s, 'a> {
                 None => Door::Unknown(names()),
             },
         )
+    }
+
+    /// Whether the caller hands in the yes or no that is written.
+    fn is_chosen(&self, write: &Write<'a>) -> bool {
+        let What::Value(value) = write.what else {
+            return false;
+        };
+        value["typeDescriptions"]["typeString"] == "bool"
+            && self.flow.of(&write.inside, value).any(Marks::CHOSEN)
+    }
+
+    /// Who may have another function make a write.
+    fn may(&self, write: &Write<'a>) -> May {
+        let entries = entry_points(self.subject.linearized).into_iter();
+        let entries = entries.filter(|entry| {
+            let mut inside = runs(self.subject, *entry).into_iter();
+            id(entry.tree) != id(self.function.tree)
+                && inside.any(|one| id(one.node.tree) == id(write.inside.tree))
+        });
+        let may = entries.map(|entry| match guard(self.subject, entry) {
+            Guard::Open | Guard::Anybody | Guard::Block => May::Anybody,
+            // What runs once, or not for everybody.
+            Guard::State if !is_initializer(&entry) => May::Perhaps,
+            _ => May::Nobody,
+        });
+        may.max().unwrap_or(May::Nobody)
     }
 
     /// What a condition does that the block or another contract decides.
@@ -359,6 +416,21 @@ impl<'s, 'a> Looks<'s, 'a> {
         all.map(|one| crate::safety::name(one.tree).to_owned())
             .collect()
     }
+}
+
+/// Who may call what sets something back.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum May {
+    Nobody,
+    Perhaps,
+    Anybody,
+}
+
+/// Whether a modifier's name says that a function runs once.
+fn is_initializer(function: &Node<'_>) -> bool {
+    let modifiers = function.tree["modifiers"].as_array().into_iter().flatten();
+    let mut names = modifiers.map(|one| crate::safety::name(&one["modifierName"]).to_lowercase());
+    names.any(|name| name.contains("initializ"))
 }
 
 /// Whether an expression hashes: nobody knows what to hand in for a hash.

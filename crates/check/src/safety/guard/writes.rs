@@ -13,6 +13,7 @@ pub(super) struct Write<'a> {
     pub(super) what: What<'a>,
     /// The function it is in, and where.
     pub(super) inside: Node<'a>,
+    pub(super) at: &'a Tree,
     place: usize,
 }
 
@@ -44,6 +45,7 @@ pub(super) fn writes<'a>(
                     to,
                     what,
                     inside,
+                    at: tree,
                     place,
                 });
             }
@@ -82,6 +84,7 @@ pub(super) fn writes<'a>(
                         to: id(variable.tree),
                         what: What::Anything,
                         inside,
+                        at: tree,
                         place: place(tree),
                     });
                 }

@@ -42,7 +42,7 @@ pub(super) fn inspect<'a>(
                 && ids(subject, *other).contains(&id(initializer.tree))
         });
         if !helper {
-            missing_calls(subject, initializer, &wanting, outcome);
+            missing_calls(subject, blue, initializer, &wanting, outcome);
         }
         order_and_repetition(subject, contract, initializer, &parents, outcome);
     }
@@ -116,6 +116,7 @@ fn ran_before(blue: &Subject<'_>, wanting: &[&Parent<'_>]) -> bool {
 
 fn missing_calls<'a>(
     subject: &Subject<'a>,
+    blue: Option<&Subject<'_>>,
     initializer: &Node<'a>,
     wanting: &[&Parent<'_>],
     outcome: &mut Outcome,
@@ -135,9 +136,36 @@ fn missing_calls<'a>(
         "`{what}` does not call the initializers of {}",
         named(&left)
     );
-    outcome
-        .findings
-        .push(subject.finding(rule, initializer, initializer.tree, message));
+    let mut finding = subject.finding(rule, initializer, initializer.tree, message);
+    if let Some(later) = blue.and_then(|blue| made_up_for(subject, blue, what, &left)) {
+        finding.severity = Severity::Warning;
+        finding.message.push_str(&format!(
+            ": `{later}` does for proxies that blue has initialized, one made fresh with green needs both"
+        ));
+    }
+    outcome.findings.push(finding);
+}
+
+/// The reinitializer that calls what an initializer leaves out, where blue's proxies have run that
+/// initializer and can only run the other.
+fn made_up_for<'a>(
+    subject: &Subject<'a>,
+    blue: &Subject<'_>,
+    initializer: &str,
+    left: &[&Parent<'_>],
+) -> Option<&'a str> {
+    let mut before = entry_points(blue.linearized).into_iter();
+    if !before.any(|one| name(one.tree) == initializer && initializes(&one)) {
+        return None;
+    }
+    let mut entries = entry_points(subject.linearized).into_iter();
+    let later = entries.find(|entry| {
+        modified(entry, &["reinitializer"]) && {
+            let inside = ids(subject, *entry);
+            left.iter().all(|parent| parent.is_in(&inside))
+        }
+    })?;
+    Some(name(later.tree))
 }
 
 fn order_and_repetition<'a>(

@@ -45,6 +45,7 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
                 }
                 Door::Unset(names) => (names, "nothing sets", true),
                 Door::Open(names) => (names, "lets the next one through as well", true),
+                Door::Back(names) => (names, "anybody can set back", true),
                 Door::Elsewhere(names) => (names, "it does not change itself", false),
                 Door::Unknown(names) => {
                     outcome.unknown.push(format!(
