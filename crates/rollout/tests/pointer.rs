@@ -10,7 +10,6 @@ use cutover_types::{
     abi::IMPLEMENTATION_SLOT,
     rollout::{Event, Receipt},
 };
-use std::time::Duration;
 use world::{Anvil, Asked, BLUE, CHAIN, GREEN, PROXY, events, owner};
 
 const OTHER: Address = Address::repeat_byte(0xe1);
@@ -53,16 +52,8 @@ async fn back(
         proposal: Default::default(),
     };
     Journal::open(&path).unwrap().append(event).unwrap();
-    let mining = async {
-        loop {
-            anvil.mine(16).await;
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
-    };
-    let done = tokio::select! {
-        done = asked.rollback(&anvil.node, &path) => done,
-        () = mining => unreachable!("mining never ends"),
-    };
+    let run = asked.rollback(&anvil.node, &path);
+    let done = anvil.while_mining(run).await;
     if done.is_err() {
         assert_eq!(events(&path), ["pointer"]);
     }

@@ -9,39 +9,20 @@ use alloy_eips::eip2718::{Decodable2718 as _, Encodable2718 as _};
 use alloy_primitives::{B256, U256};
 use cutover_rollout::{Checkpoints, Journal, RolloutError, Step, Uninterrupted};
 use cutover_types::rollout::{Direction, Event, Receipt};
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
-use world::{Anvil, Asked, BLUE, CHAIN, GREEN, events, owner};
-
-/// A chain that makes no blocks by itself.
-struct Ground {
-    anvil: Anvil,
-    asked: Asked,
-    path: PathBuf,
-    _folder: tempfile::TempDir,
-}
+use std::time::Duration;
+use world::{Asked, BLUE, CHAIN, GREEN, Ground, StopAfter, StopAt, events, owner};
 
 type Ran = Result<Receipt, RolloutError>;
 
 impl Ground {
-    async fn new() -> Option<Self> {
-        let anvil = Anvil::start(&["--no-mining"])?;
-        anvil.build().await;
-        let folder = tempfile::tempdir().unwrap();
-        Some(Self {
-            anvil,
-            asked: Asked::new(),
-            path: folder.path().join("journal.jsonl"),
-            _folder: folder,
-        })
+    /// A chain that makes no blocks by itself.
+    async fn still() -> Option<Self> {
+        Self::new(&["--no-mining"]).await
     }
 
     /// With a transaction of this way in the pool.
     async fn waiting(way: Direction) -> Option<Self> {
-        let ground = Self::new().await?;
+        let ground = Self::still().await?;
         if way == Direction::Back {
             ground.finish(Direction::Forward).await;
         }
@@ -54,11 +35,7 @@ impl Ground {
     }
 
     async fn go(&self, asked: &Asked, way: Direction, stop: &dyn Checkpoints) -> Ran {
-        let node = &self.anvil.node;
-        match way {
-            Direction::Forward => asked.upgrade_until(node, &self.path, stop).await,
-            Direction::Back => asked.rollback_until(node, &self.path, stop).await,
-        }
+        asked.run(way, &self.anvil.node, &self.path, stop).await
     }
 
     /// A run without blocks.
@@ -70,16 +47,8 @@ impl Ground {
     }
 
     async fn with_blocks(&self, asked: &Asked, way: Direction) -> Ran {
-        let mining = async {
-            loop {
-                self.anvil.mine(16).await;
-                tokio::time::sleep(Duration::from_millis(30)).await;
-            }
-        };
-        tokio::select! {
-            receipt = self.go(asked, way, &Uninterrupted) => receipt,
-            () = mining => unreachable!("mining never ends"),
-        }
+        let run = self.go(asked, way, &Uninterrupted);
+        self.anvil.while_mining(run).await
     }
 
     async fn finish(&self, way: Direction) -> Receipt {
@@ -136,25 +105,6 @@ impl Ground {
             more: 0,
         };
         Journal::open(&self.path).unwrap().append(signed).unwrap();
-    }
-}
-
-struct StopAt(Step);
-
-impl Checkpoints for StopAt {
-    fn reached(&self, step: Step) -> bool {
-        step != self.0
-    }
-}
-
-struct StopAfter(AtomicUsize);
-
-impl Checkpoints for StopAfter {
-    fn reached(&self, _step: Step) -> bool {
-        let less = |left: usize| left.checked_sub(1);
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-            .is_ok()
     }
 }
 
@@ -252,7 +202,7 @@ async fn a_replacement_that_dies_again_and_again_is_included_once() {
         };
         let before = ground.signed().len();
         for steps in 0..9 {
-            let stop = StopAfter(AtomicUsize::new(steps));
+            let stop = StopAfter::new(steps);
             let result = ground.briefly(way, true, &stop).await;
             assert!(
                 matches!(
@@ -301,7 +251,7 @@ async fn a_replacement_costs_no_more_than_is_allowed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_cannot_be_mined_are_replaced() {
-    let Some(ground) = Ground::new().await else {
+    let Some(ground) = Ground::still().await else {
         return;
     };
     ground
@@ -321,7 +271,7 @@ async fn bytes_that_cannot_be_mined_are_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replacement_has_no_less_gas_than_the_first_and_no_more_than_may_be() {
     for (first, expected) in [(500_000, 500_000), (1 << 40, 1 << 24)] {
-        let Some(ground) = Ground::new().await else {
+        let Some(ground) = Ground::still().await else {
             return;
         };
         ground
@@ -340,7 +290,7 @@ async fn a_replacement_has_no_less_gas_than_the_first_and_no_more_than_may_be() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_succeeds_only_once_is_replaced_while_it_waits() {
-    let Some(ground) = Ground::new().await else {
+    let Some(ground) = Ground::still().await else {
         return;
     };
     ground.anvil.only_once().await;
@@ -374,7 +324,7 @@ async fn only_the_same_call_at_the_next_nonce_is_a_replacement() {
         ),
     ];
     for (change, expected) in cases {
-        let Some(ground) = Ground::new().await else {
+        let Some(ground) = Ground::still().await else {
             return;
         };
         ground.journal(change).await;

@@ -9,14 +9,13 @@ use cutover_rollout::{Journal, RolloutError};
 use cutover_types::rollout::{Event, Receipt};
 use serde_json::{Value, json};
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
-use world::{Anvil, Asked, BLUE, GREEN, events, node, owner};
+use world::{Anvil, BLUE, GREEN, Ground, events, node, owner};
 
 /// What the facade answers, given the method, how often it was asked, and the honest answer.
 type Answer = fn(&str, usize, Value) -> Result<Value, &'static str>;
@@ -64,49 +63,18 @@ async fn pass_on(State(facade): State<Facade>, Json(request): Json<Value>) -> Js
     })
 }
 
-/// A proxy that takes `calls` calls for an upgrade.
-struct Ground {
-    anvil: Anvil,
-    asked: Asked,
-    path: PathBuf,
-    calls: u64,
-    _folder: tempfile::TempDir,
-}
-
 impl Ground {
-    async fn new(calls: u64) -> Option<Self> {
-        let anvil = Anvil::start(&[])?;
-        let asked = match calls {
-            2 => {
-                anvil.build_two_step().await;
-                Asked::two_steps(0)
-            }
-            _ => {
-                anvil.build().await;
-                Asked::new()
-            }
-        };
-        let folder = tempfile::tempdir().unwrap();
-        Some(Self {
-            anvil,
-            asked,
-            path: folder.path().join("journal.jsonl"),
-            calls,
-            _folder: folder,
-        })
+    /// A proxy that takes so many calls for an upgrade.
+    async fn of_calls(calls: usize) -> Option<Self> {
+        match calls {
+            2 => Self::two_steps(0).await,
+            _ => Self::new(&[]).await,
+        }
     }
 
     async fn upgrade_at(&self, node: &Node) -> Result<Receipt, RolloutError> {
-        let mining = async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(30)).await;
-                self.anvil.mine(16).await;
-            }
-        };
-        tokio::select! {
-            done = self.asked.upgrade(node, &self.path) => done,
-            () = mining => unreachable!("mining never ends"),
-        }
+        let run = self.asked.upgrade(node, &self.path);
+        self.anvil.while_mining(run).await
     }
 
     /// The upgrade is done, by one transaction for each call, none of them given up.
@@ -115,7 +83,8 @@ impl Ground {
         let sent = self.anvil.nonce(owner().address()).await;
         let events = events(&self.path);
         let signed = events.iter().filter(|event| **event == "signed").count();
-        assert_eq!((sent, signed as u64), (self.calls, self.calls));
+        let calls = 1 + self.asked.proposal.forward_then.len();
+        assert_eq!((sent, signed), (calls as u64, calls));
     }
 
     /// `answer` ends the first run without a verdict; an honest node finishes what it began.
@@ -136,7 +105,7 @@ impl Ground {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_for_a_transaction_the_node_took_is_looked_behind() {
     for calls in [1, 2] {
-        let Some(ground) = Ground::new(calls).await else {
+        let Some(ground) = Ground::of_calls(calls).await else {
             return;
         };
         let node = facade(&ground.anvil, |method, _, honest| match method {
@@ -164,7 +133,7 @@ async fn a_transaction_that_was_handed_over_and_is_not_shown_may_have_been_sent(
     ];
     for answer in answers {
         for calls in [1, 2] {
-            let Some(ground) = Ground::new(calls).await else {
+            let Some(ground) = Ground::of_calls(calls).await else {
                 return;
             };
             ground
@@ -194,7 +163,7 @@ async fn receipts_that_lag_behind_the_nonce_prove_nothing() {
         (without_transactions, "the node shows no transaction there"),
     ] {
         for calls in [1, 2] {
-            let Some(ground) = Ground::new(calls).await else {
+            let Some(ground) = Ground::of_calls(calls).await else {
                 return;
             };
             ground.first_unclear_then_done(answer, expected).await;
@@ -204,7 +173,7 @@ async fn receipts_that_lag_behind_the_nonce_prove_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receipts_that_come_late_are_waited_for() {
-    let Some(ground) = Ground::new(2).await else {
+    let Some(ground) = Ground::of_calls(2).await else {
         return;
     };
     let node = facade(&ground.anvil, |method, asked, honest| match method {
@@ -217,7 +186,7 @@ async fn receipts_that_come_late_are_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resumed_transaction_that_moved_the_proxy_is_not_refused_as_never_sent() {
-    let Some(ground) = Ground::new(1).await else {
+    let Some(ground) = Ground::of_calls(1).await else {
         return;
     };
     let answer: Answer = |method, _, honest| match method {
@@ -247,7 +216,7 @@ async fn a_price_only_a_mistaken_node_names_is_paid_when_the_user_says_so() {
         }
         _ => Ok(honest),
     };
-    let Some(mut ground) = Ground::new(1).await else {
+    let Some(mut ground) = Ground::of_calls(1).await else {
         return;
     };
     for (answer, expected) in [
@@ -294,7 +263,7 @@ async fn bytes_that_could_never_be_mined_are_not_signed() {
             true,
         ),
     ];
-    let Some(ground) = Ground::new(1).await else {
+    let Some(ground) = Ground::of_calls(1).await else {
         return;
     };
     for (answer, expected, inconclusive) in answers {
@@ -326,48 +295,29 @@ async fn bytes_that_could_never_be_mined_are_not_signed() {
         _ => Ok(honest),
     });
     let node = node.await;
-    let mining = async {
-        loop {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-            ground.anvil.mine(16).await;
-        }
-    };
-    tokio::select! {
-        done = ground.asked.rollback(&node, &ground.path) => done.map(drop).unwrap(),
-        () = mining => unreachable!("mining never ends"),
-    }
+    let run = ground.asked.rollback(&node, &ground.path);
+    ground.anvil.while_mining(run).await.unwrap();
     assert_eq!(ground.anvil.implementation().await, BLUE);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_fork_the_nonce_is_that_of_the_chain() {
-    let Some(ground) = Ground::new(1).await else {
+    let Some(ground) = Ground::of_calls(1).await else {
         return;
     };
     ground.upgrade_at(&ground.anvil.node).await.unwrap();
     let Some(fork) = Anvil::start(&["--fork-url", &ground.anvil.url]) else {
         return;
     };
-    let back = async {
-        let mining = async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(30)).await;
-                fork.mine(16).await;
-            }
-        };
-        tokio::select! {
-            done = ground.asked.rollback(&fork.node, &ground.path) => done,
-            () = mining => unreachable!("mining never ends"),
-        }
-    };
-    back.await.unwrap();
+    let run = ground.asked.rollback(&fork.node, &ground.path);
+    fork.while_mining(run).await.unwrap();
     assert_eq!(fork.implementation().await, BLUE);
     assert_eq!(fork.nonce(owner().address()).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_given_up_by_mistake_is_taken_up_again() {
-    let Some(ground) = Ground::new(2).await else {
+    let Some(ground) = Ground::of_calls(2).await else {
         return;
     };
     let answer: Answer = |method, _, honest| match method {

@@ -13,53 +13,20 @@ use cutover_types::{
     rollout::{Colour, Direction, Progression},
 };
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
-use world::{Anvil, Asked, BLUE, CHAIN, GREEN, PROXY, events, forwarder_code, owner, wait_for};
+use std::time::Duration;
+use world::{BLUE, CHAIN, GREEN, Ground, PROXY, events, forwarder_code, owner, wait_for};
 
 const WHOLE: [&str; 5] = ["pointer", "signed", "broadcast", "included", "finalized"];
 
-struct Ground {
-    anvil: Anvil,
-    asked: Asked,
-    path: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
 impl Ground {
-    async fn new(extra: &[&str]) -> Option<Self> {
-        let anvil = Anvil::start(extra)?;
-        anvil.build().await;
-        let folder = tempfile::tempdir().unwrap();
-        Some(Self {
-            anvil,
-            asked: Asked::new(),
-            path: folder.path().join("journal.jsonl"),
-            _folder: folder,
-        })
-    }
-
-    /// Runs `work` while blocks keep coming.
-    async fn while_mining<T>(&self, work: impl Future<Output = T>) -> T {
-        let mining = async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                self.anvil.mine(16).await;
-            }
-        };
-        tokio::select! {
-            done = work => done,
-            () = mining => unreachable!("mining never ends"),
-        }
-    }
-
     async fn upgrade(&self) -> Result<cutover_types::rollout::Receipt, RolloutError> {
         let run = self.asked.upgrade(&self.anvil.node, &self.path);
-        self.while_mining(run).await
+        self.anvil.while_mining(run).await
     }
 
     async fn rollback(&self) -> Result<cutover_types::rollout::Receipt, RolloutError> {
         let run = self.asked.rollback(&self.anvil.node, &self.path);
-        self.while_mining(run).await
+        self.anvil.while_mining(run).await
     }
 
     async fn nonce(&self) -> u64 {

@@ -18,7 +18,7 @@ use cutover_types::{
     progress::Silent,
     proposal::{Authority, Evidence, Precondition},
     replay::{EngineName, Mode, RollbackRun, Summary, UpgradeRun},
-    rollout::Receipt,
+    rollout::{Direction, Receipt},
 };
 use std::{path::Path, time::Duration};
 
@@ -319,16 +319,34 @@ impl Asked {
     }
 
     pub async fn upgrade(&self, node: &Node, path: &Path) -> Result<Receipt, RolloutError> {
-        self.upgrade_until(node, path, &Uninterrupted).await
+        self.run(Direction::Forward, node, path, &Uninterrupted)
+            .await
     }
 
-    pub async fn upgrade_until(
+    pub async fn rollback(&self, node: &Node, path: &Path) -> Result<Receipt, RolloutError> {
+        self.run(Direction::Back, node, path, &Uninterrupted).await
+    }
+
+    pub async fn run(
         &self,
+        way: Direction,
         node: &Node,
         path: &Path,
         checkpoints: &dyn Checkpoints,
     ) -> Result<Receipt, RolloutError> {
         let mut journal = Journal::open(path)?;
+        let signer = owner();
+        let run = Rollout {
+            node,
+            signer: &signer,
+            journal: &mut journal,
+            progress: &Silent,
+            checkpoints,
+            options: &self.options,
+        };
+        if way == Direction::Back {
+            return cutover_rollout::rollback(run, self.kept.then_some(&self.replay)).await;
+        }
         let current = Current {
             digests: &self.digests,
             check: &self.check,
@@ -336,38 +354,6 @@ impl Asked {
             proxy_code: self.proxy_code,
             allow_inconclusive: 0,
         };
-        let signer = owner();
-        let run = Rollout {
-            node,
-            signer: &signer,
-            journal: &mut journal,
-            progress: &Silent,
-            checkpoints,
-            options: &self.options,
-        };
         cutover_rollout::upgrade(run, &self.proposal, B256::repeat_byte(9), &current).await
-    }
-
-    pub async fn rollback_until(
-        &self,
-        node: &Node,
-        path: &Path,
-        checkpoints: &dyn Checkpoints,
-    ) -> Result<Receipt, RolloutError> {
-        let mut journal = Journal::open(path)?;
-        let signer = owner();
-        let run = Rollout {
-            node,
-            signer: &signer,
-            journal: &mut journal,
-            progress: &Silent,
-            checkpoints,
-            options: &self.options,
-        };
-        cutover_rollout::rollback(run, self.kept.then_some(&self.replay)).await
-    }
-
-    pub async fn rollback(&self, node: &Node, path: &Path) -> Result<Receipt, RolloutError> {
-        self.rollback_until(node, path, &Uninterrupted).await
     }
 }

@@ -10,6 +10,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 /// An anvil of its own; gone when dropped.
@@ -89,6 +90,20 @@ impl Anvil {
     pub async fn mine(&self, blocks: u64) {
         self.rpc("anvil_mine", json!([format!("{blocks:#x}")]))
             .await;
+    }
+
+    /// Runs `work` while blocks keep coming.
+    pub async fn while_mining<T>(&self, work: impl Future<Output = T>) -> T {
+        let mining = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                self.mine(16).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            () = mining => unreachable!("mining never ends"),
+        }
     }
 
     pub async fn nonce(&self, address: Address) -> u64 {

@@ -11,6 +11,8 @@
 
 mod asked;
 mod chain;
+mod ground;
+mod stop;
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, B256, U256};
@@ -21,6 +23,8 @@ use std::{path::Path, time::Duration};
 
 pub use asked::Asked;
 pub use chain::{Anvil, forwarder_code};
+pub use ground::Ground;
+pub use stop::{StopAfter, StopAt};
 
 pub const PROXY: Address = Address::repeat_byte(0xa1);
 pub const BLUE: Address = Address::repeat_byte(0xb1);
