@@ -186,12 +186,7 @@ pub(crate) async fn observe(
     };
     run.at(Step::InclusionSeen)?;
     let block = seen.block();
-    run.journal.append(Event::Included {
-        hash: attempt.hash,
-        block: block.number,
-        block_hash: block.hash,
-        success: seen.success(),
-    })?;
+    run.journal.append(seen.included())?;
     attempt.state = Progression::Included;
     attempt.block = Some(block);
     attempt.success = seen.success();
@@ -231,12 +226,7 @@ pub(crate) async fn revive(run: &mut Rollout<'_>) -> Result<(), RolloutError> {
             "transaction {} was given up, but it is in block {}",
             attempt.hash, block.number
         ));
-        run.journal.append(Event::Included {
-            hash: attempt.hash,
-            block: block.number,
-            block_hash: block.hash,
-            success: seen.success(),
-        })?;
+        run.journal.append(seen.included())?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use cutover_chain::{ChainError, Node};
-use cutover_types::inspection::BlockId;
+use cutover_types::{inspection::BlockId, rollout::Event};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,6 +50,16 @@ impl SeenReceipt {
 
     pub(crate) fn gas_used(&self) -> u64 {
         self.gas_used.to()
+    }
+
+    /// What the journal says of it.
+    pub(crate) fn included(&self) -> Event {
+        Event::Included {
+            hash: self.transaction_hash,
+            block: self.block_number.to(),
+            block_hash: self.block_hash,
+            success: self.success(),
+        }
     }
 }
 
