@@ -83,6 +83,11 @@ async fn there_and_back() {
     assert_eq!(replay["summary"]["control_held"], 13);
     assert_eq!(replay["summary"]["gas_only"], 3 + 1 + 3);
     assert_eq!(replay["rollback"]["status"], "success");
+    let functions = replay["selectors"].as_array().unwrap();
+    assert!(!functions.is_empty(), "{replay}");
+    for function in functions {
+        assert!(function["signature"].is_string(), "no name: {function}");
+    }
     assert_eq!(world.implementation().await, world.blue);
 
     let proposal = world.run(&["propose"]).await.ended(0).json();

@@ -1,6 +1,7 @@
 //! Where the candidate was deployed, and that its code is the one that was checked.
 
 use crate::{code::Fingerprint, diamond::Functions, file::Format};
+use alloy_json_abi::JsonAbi;
 use alloy_primitives::{Address, B256, Bytes, address};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,6 +47,9 @@ pub struct Deployment {
     /// The functions of its ABI.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub functions: Functions,
+    /// Its ABI: `replay` names functions, errors and events by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abi: Option<JsonAbi>,
     /// The transaction; `None` when the code was already there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<DeployTransaction>,

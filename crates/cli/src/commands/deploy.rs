@@ -78,6 +78,7 @@ impl Deploy {
             ),
             verified: false,
             functions: green.abi.as_ref().map(cut::functions).unwrap_or_default(),
+            abi: green.abi.clone(),
             transaction: None,
         };
         let earlier = context

@@ -222,7 +222,7 @@ impl Replay {
                 (
                     deployed.content.address,
                     GreenCode::Runtime(runtime),
-                    None,
+                    deployed.content.abi.clone(),
                     None,
                     // Made by a version that did not write them down.
                     Some(deployed.content.functions.clone()).filter(|all| !all.is_empty()),
