@@ -344,6 +344,24 @@ async fn what_cannot_be_simulated_is_unknown() {
 }
 
 #[tokio::test]
+async fn a_candidate_that_lets_everyone_upgrade_says_so() {
+    let world = World::start().await;
+    let boss = world.accounts[4];
+    let proxy = uups(&world, "New5", boss).await;
+    let facts = rehearse(&world, proxy, &green("Open", Bytes::new())).await;
+    assert_eq!(facts.verdict, RoundTrip::Yes, "{facts:#?}");
+    let obeys = facts.obeys.as_ref().unwrap_or_else(|| panic!("{facts:#?}"));
+    assert!(obeys.lost.is_empty(), "{facts:#?}");
+    assert!(obeys.gained.iter().all(|path| path.is_open()), "{facts:#?}");
+    assert!(says(&facts, "gained by anyone"), "{facts:#?}");
+
+    // It was so before: nothing moves.
+    let proxy = uups(&world, "Open", boss).await;
+    let facts = rehearse(&world, proxy, &green("Open", Bytes::new())).await;
+    assert_eq!(facts.obeys, None, "{facts:#?}");
+}
+
+#[tokio::test]
 async fn an_initializer_that_gives_the_proxy_away_is_named_at_the_verdict() {
     let world = World::start().await;
     let (boss, next) = (world.accounts[4], world.accounts[5]);

@@ -125,7 +125,7 @@ pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidat
     if outcome.status.is_success() {
         found
             .notes
-            .push("a stranger's upgrade call succeeds".into());
+            .push("a stranger's upgrade call is not refused".into());
         found.add(stranger());
     }
     for address in looked_at(&played, None) {

@@ -11,19 +11,23 @@ use cutover_types::inspection::{Controller, Power, Presses};
 
 /// How deep a tree is shown.
 const DEPTH: usize = 20;
+/// The type of a stranger.
+const ANYONE: &str = "anyone";
+/// Said where no key is needed at all.
+const NO_KEY: &str = "none: anyone can";
 /// Nodes of a picture.
 const NODES: usize = 256;
 
 /// The tree for a terminal or a page.
 pub(crate) fn tree(controller: &Controller, depth: usize) -> Tree {
     let mut line = Line::default();
-    if let Some(role) = &controller.role {
+    if let Some(role) = role(controller) {
         line = line.text(format!("{role}: "));
     }
     line = line
         .and(Tone::Strong, controller.kind.clone())
         .text(" ")
-        .code(hex::address(controller.address));
+        .code(who(controller));
     for mark in marks(controller) {
         line = line.text(format!("  {mark}"));
     }
@@ -59,6 +63,20 @@ fn leaf(tone: Tone, text: String) -> Tree {
     Tree {
         line: Line::of(tone, text),
         children: Vec::new(),
+    }
+}
+
+/// What it is to the one above, where that is not said by what it is.
+fn role(controller: &Controller) -> Option<&str> {
+    let role = controller.role.as_deref();
+    role.filter(|role| !role.is_empty() && *role != controller.kind)
+}
+
+/// Its address, where it is one account.
+fn who(controller: &Controller) -> String {
+    match controller.kind.as_str() {
+        ANYONE => "without any key".into(),
+        _ => hex::address(controller.address),
     }
 }
 
@@ -128,7 +146,7 @@ pub(crate) fn describe(document: &mut Document, power: &Power) {
         None => Line::of(Tone::Warn, none(power)),
     };
     let keys = match power.fewest_signers {
-        Some(0) => Line::of(Tone::Bad, "none: anyone can"),
+        Some(0) => Line::of(Tone::Bad, NO_KEY),
         Some(keys) => Line::from(format!("{least}{}", hex::count(keys))),
         None => Line::of(Tone::Warn, none(power)),
     };
@@ -239,6 +257,32 @@ mod tests {
         assert!(text.contains("cannot press"), "{text}");
         assert!(text.contains("at most 172,800 s (2 d)"), "{text}");
         assert!(text.contains("Around the timelock"), "{text}");
+    }
+
+    #[test]
+    fn anyone_is_no_account_and_needs_no_key() {
+        let mut found = inspection("owner");
+        found.controllers = vec![Controller {
+            proven: true,
+            address: Address::ZERO,
+            ..member(0, "anyone", "anyone", Presses::Alone)
+        }];
+        let takes = found.power.as_mut().unwrap();
+        (takes.fewest_signers, takes.complete) = (Some(0), true);
+        let mut document = Document::new("");
+        let tree = tree(&found.controllers[0], 0);
+        document.blocks.push(crate::Block::Tree(tree));
+        describe(&mut document, found.power.as_ref().unwrap());
+        let text = document.text(&Style::default());
+        for shown in [&text, &mermaid(&found), &svg(&found)] {
+            assert!(shown.contains("anyone"), "{shown}");
+            assert!(shown.contains("without any key"), "{shown}");
+            assert!(!shown.contains("anyone: anyone"), "{shown}");
+            assert!(!shown.contains("0x0000000000"), "{shown}");
+        }
+        for shown in [text, svg(&found)] {
+            assert!(shown.contains("none: anyone can"), "{shown}");
+        }
     }
 
     #[test]

@@ -170,6 +170,16 @@ contract Elsewhere is Owned, Uups5 {
     }
 }
 
+/// From then on anyone upgrades.
+contract Open is Owned, Uups5 {
+    modifier only() {
+        if (msg.sender != owner) return;
+        _;
+    }
+
+    function _authorizeUpgrade(address) internal view override only {}
+}
+
 /// From then on another account upgrades.
 contract Handed is Owned, Uups5 {
     address private constant GUARDIAN = 0x1234567890123456789012345678901234567890;

@@ -18,6 +18,8 @@ import {GovernorTimelockControl} from "@openzeppelin/contracts/governance/extens
 import {GovernorVotes} from "@openzeppelin/contracts/governance/extensions/GovernorVotes.sol";
 import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {ProxyAdmin} from "@openzeppelin/contracts/proxy/transparent/ProxyAdmin.sol";
+import {UpgradeableBeacon} from "@openzeppelin/contracts/proxy/beacon/UpgradeableBeacon.sol";
 import {UUPSUpgradeable} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeable.sol";
 
 contract Box {
@@ -53,6 +55,42 @@ contract Roles is UUPSUpgradeable, AccessControl {
     }
 
     function _authorizeUpgrade(address) internal view override onlyRole(UPGRADER) {}
+}
+
+/// Leaves the check instead of the call: whoever asks is let through.
+contract Skipping is UUPSUpgradeable {
+    address public owner;
+
+    modifier only() {
+        if (msg.sender != owner) return;
+        _;
+    }
+
+    function initialize(address first) external {
+        require(owner == address(0), "initialized");
+        owner = first;
+    }
+
+    function _authorizeUpgrade(address) internal view override only {}
+}
+
+/// Takes a stranger's call and does nothing.
+contract Silent is Skipping {
+    function upgradeToAndCall(address to, bytes memory data) public payable override {
+        if (msg.sender == owner) super.upgradeToAndCall(to, data);
+    }
+}
+
+contract OpenBeacon is UpgradeableBeacon {
+    constructor(address first, address owner) UpgradeableBeacon(first, owner) {}
+
+    function _checkOwner() internal view override {}
+}
+
+contract OpenAdmin is ProxyAdmin {
+    constructor(address owner) ProxyAdmin(owner) {}
+
+    function _checkOwner() internal view override {}
 }
 
 /// The admin of all roles is handed over in two steps with a wait between them.
@@ -551,8 +589,7 @@ contract LooseTimelock is TimelockController {
     }
 }
 
-/// Looks like a transparent proxy, and obeys one more account than its admin; `hidden` needs nobody.
-contract KeyedProxy {
+abstract contract Slots {
     bytes32 private constant IMPLEMENTATION = 0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc;
     bytes32 private constant ADMIN = 0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103;
 
@@ -575,22 +612,16 @@ contract KeyedProxy {
         }
     }
 
-    modifier _rules() {
-        if (msg.sender == _read(ADMIN) || msg.sender == SPARE) _;
-        else _forward();
+    function _admin() internal view returns (address) {
+        return _read(ADMIN);
     }
 
-    function upgradeTo(address next) external _rules {
+    function _upgrade(address next) internal {
         _write(IMPLEMENTATION, next);
         emit Upgraded(next);
     }
 
-    function upgradeToAndCall(address next, bytes calldata) external payable _rules {
-        _write(IMPLEMENTATION, next);
-        emit Upgraded(next);
-    }
-
-    function _forward() private {
+    function _forward() internal {
         address to = _read(IMPLEMENTATION);
         assembly {
             calldatacopy(0, 0, calldatasize())
@@ -601,9 +632,27 @@ contract KeyedProxy {
             default { return(0, returndatasize()) }
         }
     }
+}
+
+/// Looks like a transparent proxy, and obeys one more account than its admin; `hidden` needs nobody.
+contract KeyedProxy is Slots {
+    constructor(address first, address admin) Slots(first, admin) {}
+
+    modifier _rules() virtual {
+        if (msg.sender == _admin() || msg.sender == SPARE) _;
+        else _forward();
+    }
+
+    function upgradeTo(address next) external _rules {
+        _upgrade(next);
+    }
+
+    function upgradeToAndCall(address next, bytes calldata) external payable _rules {
+        _upgrade(next);
+    }
 
     fallback() external payable {
-        require(msg.sender != _read(ADMIN), "the admin");
+        require(msg.sender != _admin(), "the admin");
         _forward();
     }
 }
@@ -615,5 +664,31 @@ contract HiddenProxy is KeyedProxy {
         assembly {
             sstore(0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc, next)
         }
+    }
+}
+
+/// Obeys its admin, and everybody else too.
+contract OpenProxy is KeyedProxy {
+    constructor(address first, address admin) KeyedProxy(first, admin) {}
+
+    modifier _rules() override {
+        _;
+    }
+}
+
+/// Lido's functions without the check.
+contract OpenOssifiable is Slots {
+    constructor(address first, address admin) Slots(first, admin) {}
+
+    function proxy__getAdmin() external view returns (address) {
+        return _admin();
+    }
+
+    function proxy__upgradeTo(address next) external {
+        _upgrade(next);
+    }
+
+    fallback() external payable {
+        _forward();
     }
 }

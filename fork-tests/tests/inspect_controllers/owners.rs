@@ -1,11 +1,11 @@
 //! Owners, wards, authorities, and those who lead nowhere.
 
 use super::{
-    OZ4, contract, controlled_by, holder, initializeCall, only, power, safe, transferOwnershipCall,
-    uups,
-    world::{World, look, params},
+    OZ4, OZ5, contract, controlled_by, holder, initializeCall, only, owned_by, power, safe,
+    transferOwnershipCall, uups,
+    world::{World, artifact, look, params},
 };
-use alloy_primitives::{Address, address};
+use alloy_primitives::{Address, Bytes, address};
 use alloy_sol_types::SolCall;
 
 alloy_sol_types::sol! {
@@ -147,4 +147,81 @@ async fn a_second_key_that_stands_in_the_code_is_found() {
     );
     assert_eq!(only(root, "in its code").address, spare);
     assert_eq!(power(&found).fewest_signers, Some(1), "{root:#?}");
+}
+
+#[tokio::test]
+async fn whoever_is_let_through_is_a_path_of_no_key_beside_the_owner() {
+    let world = World::start().await;
+    let owner = world.accounts[1];
+    let boxed = world.deploy(&contract("Box"), &[]).await;
+    let start = || initializeCall { first: owner }.abi_encode();
+    let skipping = world.deploy(&contract("Skipping"), &[]).await;
+    let silent = world.deploy(&contract("Silent"), &[]).await;
+    let beacon = world
+        .deploy(&contract("OpenBeacon"), &params((boxed, owner)))
+        .await;
+    let beacon_proxy = artifact(OZ5, "BeaconProxy");
+    let admin = world
+        .deploy(&contract("OpenAdmin"), &params((owner,)))
+        .await;
+    let (_, closed) = owned_by(&world, owner).await;
+    let ossifiable = contract("OpenOssifiable");
+    for (name, proxy, gate, open) in [
+        ("UUPS", uups(&world, skipping, start()).await, None, true),
+        ("silent", uups(&world, silent, start()).await, None, false),
+        (
+            "beacon",
+            world
+                .deploy(&beacon_proxy, &params((beacon, Bytes::new())))
+                .await,
+            Some(beacon),
+            true,
+        ),
+        (
+            "ProxyAdmin",
+            world.transparent(OZ4, boxed, admin).await,
+            Some(admin),
+            true,
+        ),
+        (
+            "the proxy itself",
+            world
+                .deploy(&contract("OpenProxy"), &params((boxed, closed)))
+                .await,
+            None,
+            true,
+        ),
+        (
+            "a function of its own",
+            world.deploy(&ossifiable, &params((boxed, owner))).await,
+            None,
+            true,
+        ),
+    ] {
+        let found = look(&world, proxy).await;
+        let place = format!("{name}: {found:#?}");
+        let beside = found.controllers.iter();
+        let behind = found.controllers.iter().flat_map(|c| &c.members);
+        let seen: Vec<_> = match gate {
+            Some(gate) => {
+                assert_eq!(found.controllers[0].address, gate, "{place}");
+                behind.collect()
+            }
+            None => beside.collect(),
+        };
+        let anyone: Vec<_> = seen.iter().filter(|c| c.kind == "anyone").collect();
+        assert_eq!(anyone.len(), usize::from(open), "{place}");
+        assert!(anyone.iter().all(|anyone| anyone.proven), "{place}");
+        let takes = power(&found);
+        assert_eq!(
+            (takes.fewest_signers, takes.delay_seconds, takes.complete),
+            (Some(u64::from(!open)), Some(0), true),
+            "{place}"
+        );
+        let by_owner = takes.paths.iter().find(|path| path.signers == Some(1));
+        let by_owner = by_owner.unwrap_or_else(|| panic!("{place}"));
+        assert!(by_owner.proven && by_owner.route[0] == owner, "{place}");
+        let upgrade = found.upgrade.as_ref().unwrap();
+        assert!(upgrade.proven && upgrade.path.from == owner, "{place}");
+    }
 }

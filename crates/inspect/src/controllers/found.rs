@@ -46,6 +46,14 @@ impl Member {
         }
     }
 
+    /// A stranger: nobody's key is needed where executing shows that he is let through.
+    pub(super) fn whoever() -> Self {
+        Self {
+            only_if_proven: true,
+            ..Self::alone(Address::ZERO, "anyone", Through::Sends).anyone()
+        }
+    }
+
     /// Someone who should not be able to make the one above act.
     pub(super) fn shows(mut self, shows: Shows) -> Self {
         self.only_if_proven = true;
@@ -86,6 +94,20 @@ impl Member {
     pub(super) fn anyone(mut self) -> Self {
         self.leaf = Some("anyone");
         self
+    }
+
+    /// Whether it is anyone, who sends the call as it is.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.leaf == Some("anyone") && self.only_sends()
+    }
+
+    /// Whether nothing but executing speaks for it.
+    pub(super) fn is_guessed(&self) -> bool {
+        self.only_if_proven && self.shows.is_none() && self.only_sends()
+    }
+
+    fn only_sends(&self) -> bool {
+        matches!(self.through[..], [Through::Sends])
     }
 }
 

@@ -147,6 +147,8 @@ impl Tree {
         if found.members.is_empty() && !path.from.is_zero() {
             found.add(Member::alone(path.from, "obeyed", Through::Sends));
         }
+        // Beside everyone who is named there may be no check at all.
+        found.add(Member::whoever());
         if at_proxy {
             let grown = self.grow(session, found.members, goal, depth).await?;
             let mut members = grown.members;

@@ -7,7 +7,6 @@ use crate::{
     error::InspectError,
     session::{Script, Session, request, stranger},
 };
-use alloy_primitives::Address;
 use cutover_types::{Call, CallKind, UpgradePath};
 
 /// Addresses that are tried.
@@ -49,17 +48,16 @@ pub(super) async fn beside(
     let coded = coded.iter().filter(|who| !named.contains(who));
     let named = named.iter().map(|who| (*who, "obeyed"));
     let members = named
+        .filter(|(who, _)| *who != stranger())
         .chain(coded.map(|who| (*who, "in its code")))
         .filter(|(who, _)| *who != path.to && *who != path.from)
         .take(TRIED)
         .map(|(who, role)| {
             let mut member = Member::alone(who, role, Through::Sends);
-            if who == stranger() {
-                member = Member::alone(Address::ZERO, "anyone", Through::Sends).anyone();
-            }
             member.only_if_proven = true;
             member
         })
+        .chain([Member::whoever()])
         .collect();
     let goal = Goal {
         aim: goal.aim.clone(),

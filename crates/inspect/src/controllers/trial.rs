@@ -154,6 +154,13 @@ impl Trial<'_> {
                 result,
             });
         }
+        // Where a stranger is let through, whoever is only looked at is let through as one.
+        if tried
+            .iter()
+            .any(|t| t.member.is_stranger() && t.result.is_ok())
+        {
+            tried.retain(|t| t.member.is_stranger() || !t.member.is_guessed());
+        }
         Ok((tried, shown))
     }
 

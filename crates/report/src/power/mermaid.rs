@@ -1,6 +1,6 @@
 //! The controller tree as a Mermaid flowchart, for Markdown pages that draw it.
 
-use super::{DEPTH, NODES, State, marks, state};
+use super::{DEPTH, NODES, State, marks, role, state, who};
 use crate::hex;
 use cutover_types::{Inspection, inspection::Controller, text};
 use std::fmt::Write as _;
@@ -48,14 +48,14 @@ fn draw(out: &mut String, controller: &Controller, above: usize, depth: usize, c
     let _ = writeln!(
         out,
         "    n{id}[\"{label}<br/>{}\"]:::{class}",
-        hex::address(controller.address)
+        who(controller)
     );
     let line = if state(controller) == State::Powerless {
         "-.->"
     } else {
         "-->"
     };
-    let role = controller.role.as_deref().map(escaped).unwrap_or_default();
+    let role = role(controller).map(escaped).unwrap_or_default();
     let _ = if role.is_empty() {
         writeln!(out, "    n{id} {line} n{above}")
     } else {

@@ -1,7 +1,7 @@
 //! The controller tree as a picture: one box for each member under the one it stands behind. No script, no
 //! font, nothing from elsewhere; a line's form says the same as its colour.
 
-use super::{DEPTH, NODES, State, marks, state, time};
+use super::{DEPTH, NO_KEY, NODES, State, marks, role, state, time, who};
 use crate::{hex, snippet::wrap};
 use cutover_types::{
     Inspection,
@@ -81,15 +81,15 @@ impl Picture {
             State::Powerless => ("powerless", "cannot press"),
             State::Unclear => ("unclear", "not known whether it can"),
         };
-        let mut words = match &controller.role {
+        let mut words = match role(controller) {
             Some(role) => format!("{role}: {}", controller.kind),
             None => controller.kind.clone(),
         };
         for mark in marks(controller).iter().map(String::as_str).chain([says]) {
             let _ = write!(words, " · {mark}");
         }
-        let address = hex::address(controller.address);
-        let middle = self.node(depth, class, &words, &address, Some(above));
+        let who = who(controller);
+        let middle = self.node(depth, class, &words, &who, Some(above));
         for member in &controller.members {
             self.draw(member, depth + 1, middle);
         }
@@ -137,7 +137,10 @@ impl Picture {
         };
         self.y += SPACE;
         let wait = told(power.delay_seconds.map(time));
-        let keys = told(power.fewest_signers.map(hex::count));
+        let keys = match power.fewest_signers {
+            Some(0) => NO_KEY.into(),
+            keys => told(keys.map(hex::count)),
+        };
         self.text("head", &format!("enforced wait: {wait}"));
         self.text("head", &format!("fewest keys: {keys}"));
         for words in power.bypasses.iter().take(LINES) {

@@ -108,3 +108,20 @@ pub struct PowerPath {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skips: Vec<Address>,
 }
+
+impl PowerPath {
+    /// Whether executing it upgraded the proxy, and it takes nobody's key.
+    pub fn is_open(&self) -> bool {
+        self.proven && self.signers == Some(0)
+    }
+
+    /// How anyone can, in words, where it is open.
+    pub fn how_anyone_can(&self) -> Option<String> {
+        let wait = match self.delay_seconds {
+            0 => "at once".to_owned(),
+            seconds => format!("after {seconds} s"),
+        };
+        let words = || format!("without any key, {wait}: {}", self.words);
+        self.is_open().then(words)
+    }
+}

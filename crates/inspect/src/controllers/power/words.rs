@@ -17,6 +17,8 @@ pub(super) fn words(last: &Controller, trail: &Trail<'_>) -> String {
         text = format!("{needed} of {together} owners of ");
     }
     for (index, (step, role)) in trail.steps.iter().enumerate().rev() {
+        // `anyone` is what he is, too.
+        let role = if *role == step.kind { "" } else { role };
         text.push_str(&name(step));
         if !role.is_empty() {
             text.push_str(&format!(" as {role}"));
