@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use cutover_types::{
     Call, CheckReport, Inspection, Proposal, ReplayReport, StepCall, UpgradePath, Verdict, diamond,
     execution::Status,
-    inspection::{CodeAt, Controller, ProxyFacts},
+    inspection::{CodeAt, Controller, PowerPath, ProxyFacts},
     proposal::{Authority, Evidence, Precondition, SafeHashes},
     replay::Summary,
     upgrade::{batch, safe::Family},
@@ -139,7 +139,23 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
         format!("know that the upgrade itself takes {taken} from the proxy; no way back returns it")
     });
     proposal.steps.splice(0..0, taken);
+    let open = reports.inspection.warnings().into_iter();
+    let open = open.chain(opened(reports));
+    let open = open.map(|warning| format!("know that {warning}"));
+    proposal.steps.splice(0..0, open);
     Ok(proposal)
+}
+
+/// What the rehearsal with this green showed of whom the proxy then obeys.
+fn opened(reports: &Reports<'_>) -> impl Iterator<Item = String> {
+    let green = &reports.replay.green;
+    let candidate = reports.inspection.candidate.iter();
+    let candidate = candidate.filter(|candidate| candidate.code_hash == green.code_hash);
+    let gained = candidate.flat_map(|candidate| &candidate.obeys);
+    gained
+        .flat_map(|obeys| &obeys.gained)
+        .filter_map(PowerPath::how_anyone_can)
+        .map(|how| format!("once it runs green, anyone can upgrade this proxy {how}"))
 }
 
 fn judge_check(check: &CheckReport, refusals: &mut Vec<Refusal>) {

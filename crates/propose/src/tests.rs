@@ -9,7 +9,7 @@ use cutover_types::{
     Argument, Call, Outflow, Status, TransactionVerdict, UpgradePath, UpgradeStep, Verdict,
     abi::IMPLEMENTATION_SLOT,
     code::Fingerprint,
-    inspection::CodeAt,
+    inspection::{CandidateFacts, CodeAt, Obeys, Power, PowerPath, RoundTrip},
     replay::Summary,
     upgrade::{batch, safe::Family},
 };
@@ -28,6 +28,60 @@ fn an_account_is_asked_to_send_what_was_executed() {
     assert_eq!((proposal.expires, proposal.preconditions.len()), (170, 4));
     assert!(proposal.hashes.is_empty());
     assert!(proposal.steps[1].starts_with(&format!("{OWNER} sends ProxyAdmin.upgrade")));
+}
+
+#[test]
+fn a_proxy_that_anyone_upgrades_is_said_to_be_one() {
+    let mut world = World::new();
+    let said = |world: &World| -> Vec<_> {
+        let steps = world.propose().unwrap().steps;
+        let said = steps.into_iter().filter(|step| step.contains("anyone"));
+        said.collect()
+    };
+    let path = |signers, proven| PowerPath {
+        words: "anyone, through beacon".into(),
+        signers: Some(signers),
+        proven,
+        ..PowerPath::default()
+    };
+    world.inspection.power = Some(Power {
+        paths: vec![path(1, true), path(0, false)],
+        ..Power::default()
+    });
+    assert!(said(&world).is_empty(), "{:?}", said(&world));
+    let power = world.inspection.power.as_mut().unwrap();
+    power.paths.push(path(0, true));
+    let now =
+        "know that anyone can upgrade this proxy without any key, at once: anyone, through beacon";
+    assert_eq!(said(&world), [now]);
+
+    world.inspection.power = None;
+    let green = world.replay.green.clone();
+    let mut candidate = CandidateFacts {
+        reference: "Green.sol:Green".into(),
+        address: green.address,
+        code_hash: B256::ZERO,
+        forward: Vec::new(),
+        back: Vec::new(),
+        forward_again: Vec::new(),
+        verdict: RoundTrip::Yes,
+        why: Vec::new(),
+        left: Vec::new(),
+        obeys: Some(Obeys {
+            gained: vec![path(0, true)],
+            ..Obeys::default()
+        }),
+        cut: None,
+    };
+    world.inspection.candidate = Some(candidate.clone());
+    assert!(said(&world).is_empty(), "{:?}", said(&world));
+    candidate.code_hash = green.code_hash;
+    world.inspection.candidate = Some(candidate);
+    let then = said(&world);
+    assert!(
+        then[0].starts_with("know that once it runs green, anyone can"),
+        "{then:?}"
+    );
 }
 
 #[test]

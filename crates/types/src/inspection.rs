@@ -453,6 +453,17 @@ pub struct Inspection {
     pub notes: Vec<String>,
 }
 
+impl Inspection {
+    /// What whoever upgrades has to know: that anyone else can, too.
+    pub fn warnings(&self) -> Vec<String> {
+        let paths = self.power.iter().flat_map(|power| &power.paths);
+        paths
+            .filter_map(PowerPath::how_anyone_can)
+            .map(|how| format!("anyone can upgrade this proxy {how}"))
+            .collect()
+    }
+}
+
 impl Format for Inspection {
     const FORMAT: &'static str = "cutover/inspect";
     const VERSION: u32 = 1;

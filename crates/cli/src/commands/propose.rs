@@ -138,6 +138,9 @@ impl Propose {
         if let Some(deployment) = &deployment {
             inputs.insert("deploy".to_owned(), deployment.as_input());
         }
+        for warning in inspection.content.warnings() {
+            context.output.warn(&warning);
+        }
         let own = context.run.write(&proposal, &inputs)?;
         let page =
             cutover_report::signers_page(&proposal, &check.content, &replay.content, own.digest);

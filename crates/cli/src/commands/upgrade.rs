@@ -127,6 +127,9 @@ impl Upgrade {
                 context.output.note(&format!("the cut {does}"));
             }
         }
+        for warning in inspection.content.warnings() {
+            context.output.warn(&warning);
+        }
         let signer = self.signer.unlock().await?;
         let mut journal = journal(context)?;
         context.on_interrupt(
