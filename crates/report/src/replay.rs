@@ -57,7 +57,7 @@ impl Report for ReplayReport {
             document.heading("By function");
             document.table(&["function", "#txs", "verdicts", "#gas"], rows);
         }
-        differing(&mut document, &self.transactions);
+        differing(&mut document, self);
         document.heading("Rollback");
         document.paragraph(rollback(&self.rollback));
         document.section("Does not come back", words(&self.rollback.lossy));
@@ -187,11 +187,15 @@ fn gas(totals: GasTotals) -> String {
     format!("{sign}{}.{}%", size / 10, size % 10)
 }
 
-fn selector(report: &SelectorReport) -> Vec<Line> {
-    let name = match &report.signature {
+/// The signature where green's ABI has it.
+fn name(report: &SelectorReport) -> String {
+    match &report.signature {
         Some(signature) => signature.clone(),
         None => report.selector.to_string(),
-    };
+    }
+}
+
+fn selector(report: &SelectorReport) -> Vec<Line> {
     let mut verdicts = Line::default();
     for (index, (verdict, number)) in report.verdicts.iter().filter(|(_, n)| **n > 0).enumerate() {
         if index > 0 {
@@ -203,16 +207,17 @@ fn selector(report: &SelectorReport) -> Vec<Line> {
         );
     }
     vec![
-        Line::default().code(name),
+        Line::default().code(name(report)),
         hex::count(report.transactions).into(),
         verdicts,
         gas(report.gas).into(),
     ]
 }
 
-fn differing(document: &mut Document, transactions: &[TransactionReport]) {
+fn differing(document: &mut Document, report: &ReplayReport) {
     let quiet = [TransactionVerdict::Identical, TransactionVerdict::GasOnly];
-    let mut loud: Vec<_> = transactions
+    let mut loud: Vec<_> = report
+        .transactions
         .iter()
         .filter(|t| !quiet.contains(&t.verdict))
         .collect();
@@ -239,7 +244,11 @@ fn differing(document: &mut Document, transactions: &[TransactionReport]) {
     }
     let hidden: u64 = sorts.iter().skip(SHOWN).map(|(.., more)| more + 1).sum();
     for (_, transaction, more) in sorts.iter().take(SHOWN) {
-        document.blocks.push(shown(transaction, *more));
+        let function = report
+            .selectors
+            .iter()
+            .find(|one| Some(one.selector) == transaction.selector);
+        document.blocks.push(shown(transaction, function, *more));
     }
     if hidden > 0 {
         let more = hex::count(hidden);
@@ -270,7 +279,11 @@ fn sort(transaction: &TransactionReport) -> Sort<'_> {
 }
 
 /// One transaction in full, and how many more are of its sort.
-fn shown(transaction: &TransactionReport, like_it: u64) -> Block {
+fn shown(
+    transaction: &TransactionReport,
+    function: Option<&SelectorReport>,
+    like_it: u64,
+) -> Block {
     let reach = match transaction.reach {
         Reach::Direct => "direct",
         Reach::Internal => "internal",
@@ -303,7 +316,10 @@ fn shown(transaction: &TransactionReport, like_it: u64) -> Block {
             format!("{others}: --json lists all of them"),
         ));
     }
-    let selector = transaction.selector.map(|s| format!(", {s}"));
+    let function = function
+        .map(name)
+        .or_else(|| Some(transaction.selector?.to_string()));
+    let function = function.map(|name| format!(", {name}"));
     Block::Finding {
         tone: tone(transaction.verdict),
         head: word(transaction.verdict),
@@ -312,7 +328,7 @@ fn shown(transaction: &TransactionReport, like_it: u64) -> Block {
             "block {}, index {}, {reach}{}",
             hex::count(transaction.block),
             transaction.index,
-            selector.unwrap_or_default()
+            function.unwrap_or_default()
         )),
         spans: Vec::new(),
         notes,
