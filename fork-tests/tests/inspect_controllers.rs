@@ -14,6 +14,8 @@ mod forgetful;
 mod governors;
 #[path = "inspect_controllers/history.rs"]
 mod history;
+#[path = "inspect_controllers/osx.rs"]
+mod osx;
 #[path = "inspect_controllers/owners.rs"]
 mod owners;
 #[path = "inspect_controllers/released.rs"]
@@ -36,7 +38,7 @@ use cutover_types::{
     inspection::{Controller, Power},
 };
 use std::{collections::BTreeMap, sync::OnceLock};
-use world::{World, artifact, compile, look, params, published};
+use world::{World, artifact, compile, from_text, look, params, published};
 
 const OZ4: &str = "oz-4.9";
 const OZ5: &str = "@openzeppelin/contracts";

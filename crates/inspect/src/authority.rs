@@ -4,7 +4,7 @@ use crate::{
     code,
     controllers::{
         logs::{logs, topic_address},
-        manager, wards,
+        manager, osx, wards,
     },
     error::{InspectError, key},
     kinds::Recognized,
@@ -35,6 +35,8 @@ pub(crate) struct Candidates {
     pub(crate) addresses: Vec<Address>,
     /// The role a stranger is refused for.
     pub(crate) role: Option<B256>,
+    /// The permission of an Aragon DAO that a stranger is refused for.
+    pub(crate) permission: Option<osx::Permission>,
     /// What stands in the code that looked at the call: keys, perhaps.
     pub(crate) coded: BTreeSet<Address>,
     notes: Vec<String>,
@@ -165,6 +167,13 @@ pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidat
             found.notes.push(format!(
                 "upgrading needs the role {role}, and the node does not tell who was granted it"
             ));
+        }
+    }
+    found.permission = osx::asked_for(call.to, &outcome.output);
+    if let Some(permission) = found.permission {
+        let given = osx::given(session, permission).await;
+        for account in given.into_iter().rev().chain([permission.dao]) {
+            found.add(account);
         }
     }
     for missing in played.guesses() {

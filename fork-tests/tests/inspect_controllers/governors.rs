@@ -109,3 +109,62 @@ async fn compounds_governor_is_the_admin_of_its_timelock() {
         "{takes:#?}"
     );
 }
+
+#[tokio::test]
+async fn governor_bravo_votes_and_who_may_change_its_code_need_not() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let venus = |name: &str| {
+        let (folder, file) = name.split_once('/').unwrap();
+        let file = format!("artifacts/contracts/{folder}/{file}");
+        published("venus-governance", &file)
+    };
+    let delay = U256::from(172_800);
+    let lock = world
+        .deploy(
+            &venus("Governance/Timelock.sol/Timelock.json"),
+            &params((a[0], delay)),
+        )
+        .await;
+    let votes = world.deploy(&contract("Token"), &params((a[1],))).await;
+    let logic = world
+        .deploy(
+            &venus("legacy/GovernorBravoDelegateV1.sol/GovernorBravoDelegateV1.json"),
+            &params(()),
+        )
+        .await;
+    let threshold = U256::from(150_000) * U256::from(10).pow(U256::from(18));
+    let numbers = (U256::from(28_800), U256::from(1), threshold);
+    let arguments = (
+        lock, votes, a[3], logic, numbers.0, numbers.1, numbers.2, a[2],
+    );
+    let governor = world
+        .deploy(
+            &venus("legacy/GovenorBravoV1.sol/GovernorBravoDelegatorV1.json"),
+            &params(arguments),
+        )
+        .await;
+    let next = setPendingAdminCall { next: governor }.abi_encode();
+    world.act(lock, lock, &next.into()).await;
+    let accept = acceptAdminCall {}.abi_encode();
+    world.act(governor, lock, &accept.into()).await;
+    let found = controlled_by(&world, lock).await;
+    let seen = only(holder(&found), "admin");
+    assert_eq!((seen.kind.as_str(), seen.address), ("governor", governor));
+    assert!(seen.proven, "{seen:#?}");
+    assert_eq!(seen.facts["voting period"], "28800 blocks");
+    let voters = only(seen, "votes");
+    assert_eq!((voters.address, voters.proven), (votes, false));
+    let admin = only(seen, "upgrades its code, admin");
+    assert_eq!((admin.address, admin.proven), (a[3], true), "{seen:#?}");
+    let takes = power(&found);
+    let path = takes.paths.iter().find(|path| path.route[0] == a[3]);
+    let path = path.unwrap();
+    assert_eq!(
+        (path.signers, path.delay_seconds, path.proven),
+        (Some(1), 172_800, true),
+        "{takes:#?}"
+    );
+    assert_eq!(takes.fewest_signers, Some(1));
+    assert!(!takes.complete, "{takes:#?}");
+}

@@ -329,13 +329,27 @@ pub fn published(package: &str, file: &str) -> Bytes {
 /// Creation code of `contract` in published source, compiled with the solc of `solc-<version>`, or
 /// 0.8.28. `folder` is where its imports are looked up.
 pub fn from_source(package: &str, file: &str, contract: &str, version: &str) -> Bytes {
+    let remapped = ["openzeppelin-solidity/=../openzeppelin-solidity/"];
+    let source = tools().join("kinds").join(package).join(file);
+    let content = std::fs::read_to_string(source).unwrap();
+    from_text((package, file), &content, contract, version, &remapped)
+}
+
+/// The same of `content`, as if it stood in a file of the package.
+pub fn from_text(
+    (package, file): (&str, &str),
+    content: &str,
+    contract: &str,
+    version: &str,
+    remapped: &[&str],
+) -> Bytes {
     let folder = tools().join("kinds").join(package);
     let input = json!({
         "language": "Solidity",
-        "sources": {file: {"content": std::fs::read_to_string(folder.join(file)).unwrap()}},
+        "sources": {file: {"content": content}},
         "settings": {
             "optimizer": {"enabled": true, "runs": 200},
-            "remappings": ["openzeppelin-solidity/=../openzeppelin-solidity/"],
+            "remappings": remapped,
             "outputSelection": {file: {contract: ["evm.bytecode.object"]}},
         },
     });

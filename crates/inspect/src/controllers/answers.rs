@@ -54,6 +54,9 @@ alloy_sol_types::sol! {
         function EXECUTE_ROLE() external view returns (bytes32);
         function RUN_SCRIPT_ROLE() external view returns (bytes32);
         function avatar() external view returns (address);
+        function xvsVault() external view returns (address);
+        function EXECUTE_PERMISSION_ID() external view returns (bytes32);
+        function ROOT_PERMISSION_ID() external view returns (bytes32);
     }
 }
 
@@ -110,7 +113,9 @@ impl Answers {
             "supportRequiredPct" supportRequiredPctCall, "CLOCK_MODE" CLOCK_MODECall, "COUNTING_MODE" COUNTING_MODECall,
             "clock" clockCall, "acl" aclCall, "kernel" kernelCall,
             "EXECUTE_ROLE" EXECUTE_ROLECall, "RUN_SCRIPT_ROLE" RUN_SCRIPT_ROLECall,
-            "avatar" avatarCall,
+            "avatar" avatarCall, "xvsVault" xvsVaultCall,
+            "EXECUTE_PERMISSION_ID" EXECUTE_PERMISSION_IDCall,
+            "ROOT_PERMISSION_ID" ROOT_PERMISSION_IDCall,
         );
         let names: Vec<_> = questions.iter().map(|(name, _)| *name).collect();
         let asked = questions.into_iter().map(|(_, data)| (address, data));

@@ -5,7 +5,7 @@ use super::{
     aragon,
     deed::Step,
     found::{Found, Member},
-    governor, manager, safe,
+    governor, manager, osx, safe,
     through::Through,
     timelock,
 };
@@ -87,6 +87,9 @@ pub(super) async fn classify(
         return Ok(found);
     }
     if let Some(found) = aragon::look(session, address, &answers, ask.known).await? {
+        return Ok(found);
+    }
+    if let Some(found) = osx::look(session, address, &answers, ask.known).await? {
         return Ok(found);
     }
     Ok(plain(address, &answers, ask))

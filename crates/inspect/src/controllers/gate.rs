@@ -6,6 +6,7 @@ use super::{
     classify::Question,
     deed::{Deed, Step},
     found::{Found, Member},
+    osx,
     through::Through,
     timelock::role_members,
     wards,
@@ -59,7 +60,7 @@ pub(super) async fn obeyed(
     let direct = Some(from) != manager && !found.members.iter().any(|m| m.address == from);
     if from == stranger() {
         found.add(Member::alone(Address::ZERO, "anyone", Through::Sends).anyone());
-    } else if direct && asked.role.is_none() && !from.is_zero() {
+    } else if direct && asked.role.is_none() && asked.permission.is_none() && !from.is_zero() {
         let role = role_of(from).unwrap_or("obeyed");
         found.add(Member::alone(from, role, Through::Sends));
     }
@@ -67,6 +68,11 @@ pub(super) async fn obeyed(
         let mut known = ask.known.to_vec();
         known.extend(Some(from).filter(|from| !from.is_zero()));
         role_members(session, gate, role, &Through::Sends, &known, found).await?;
+    }
+    if let Some(permission) = asked.permission {
+        let mut known = ask.known.to_vec();
+        known.extend(Some(from).filter(|from| !from.is_zero()));
+        osx::permitted(session, permission, &Through::Sends, &known, found).await?;
     }
     for who in chiefs
         .iter()

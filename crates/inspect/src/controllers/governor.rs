@@ -59,7 +59,7 @@ pub(super) async fn look(
         found.fact("clock", text::terminal(&mode, 60));
     }
     let why = Through::Claimed("a vote is not executed here");
-    let tokens = ["token", "comp", "uni"];
+    let tokens = ["token", "comp", "uni", "xvsVault"];
     match tokens.iter().find_map(|getter| answers.address(getter)) {
         Some(token) => {
             let mut voters = Member::alone(token, "votes", why).after(found.delay);

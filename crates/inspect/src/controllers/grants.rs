@@ -10,11 +10,15 @@ use std::collections::BTreeSet;
 /// Accounts that gave or took roles, asked about like those who were given one.
 const GIVERS: usize = 16;
 
-/// The two events, each with the role and the account for topics.
+/// The two events, each with the role for its first topic.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Events {
     pub(super) granted: B256,
     pub(super) revoked: B256,
+    /// The topic that is the account.
+    pub(super) account: usize,
+    /// The topic that is who gave or took the role.
+    pub(super) giver: usize,
 }
 
 /// Who was given one role.
@@ -52,7 +56,7 @@ fn read(all: Option<&Vec<Value>>, own: &[Value], events: Events, role: B256) -> 
     let is = |log: &&Value, event: B256| topic(log, 0) == Some(event);
     let with = |event: B256| -> BTreeSet<_> {
         let logs = known.iter().filter(|log| is(log, event));
-        logs.filter_map(|log| Some((topic(log, 1)?, topic_address(log, 2)?)))
+        logs.filter_map(|log| Some((topic(log, 1)?, topic_address(log, events.account)?)))
             .collect()
     };
     let (granted, revoked) = (with(events.granted), with(events.revoked));
@@ -69,10 +73,12 @@ fn read(all: Option<&Vec<Value>>, own: &[Value], events: Events, role: B256) -> 
     };
     let given = own.iter().filter(|log| is(log, events.granted));
     Grants {
-        given: given.filter_map(|log| topic_address(log, 2)).collect(),
+        given: given
+            .filter_map(|log| topic_address(log, events.account))
+            .collect(),
         givers: known
             .iter()
-            .filter_map(|log| topic_address(log, 3))
+            .filter_map(|log| topic_address(log, events.giver))
             .take(GIVERS)
             .collect(),
         doubt,
@@ -86,6 +92,8 @@ mod tests {
     const EVENTS: Events = Events {
         granted: B256::repeat_byte(0xa),
         revoked: B256::repeat_byte(0xb),
+        account: 2,
+        giver: 3,
     };
     const ROLE: B256 = B256::repeat_byte(1);
 

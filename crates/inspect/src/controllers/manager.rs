@@ -245,6 +245,8 @@ async fn members(
     let events = Events {
         granted: IAccess::RoleGranted::SIGNATURE_HASH,
         revoked: IAccess::RoleRevoked::SIGNATURE_HASH,
+        account: 2,
+        giver: 3,
     };
     let told = grants(session, manager, events, B256::from(U256::from(role))).await;
     match &told {

@@ -12,6 +12,7 @@ mod governor;
 mod grants;
 pub(crate) mod logs;
 pub(crate) mod manager;
+pub(crate) mod osx;
 mod past;
 mod power;
 mod release;

@@ -65,6 +65,8 @@ pub(super) async fn holders(
         let events = Events {
             granted: IRoles::RoleGranted::SIGNATURE_HASH,
             revoked: IRoles::RoleRevoked::SIGNATURE_HASH,
+            account: 2,
+            giver: 3,
         };
         let found = grants(session, contract, events, role).await;
         if found.is_none() {
@@ -149,7 +151,7 @@ pub(super) fn named(role: B256) -> String {
     if role.is_zero() {
         return "DEFAULT_ADMIN_ROLE".into();
     }
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 18] = [
         "PROPOSER_ROLE",
         "EXECUTOR_ROLE",
         "CANCELLER_ROLE",
@@ -164,6 +166,10 @@ pub(super) fn named(role: B256) -> String {
         "APP_MANAGER_ROLE",
         "EXECUTE_ROLE",
         "RUN_SCRIPT_ROLE",
+        "ROOT_PERMISSION",
+        "EXECUTE_PERMISSION",
+        "UPGRADE_DAO_PERMISSION",
+        "UPGRADE_PLUGIN_PERMISSION",
     ];
     match NAMES.iter().find(|name| keccak256(name) == role) {
         Some(name) => (*name).to_owned(),

@@ -33,6 +33,14 @@ alloy_sol_types::sol! {
     interface IAgent {
         function execute(address target, uint256 ethValue, bytes data) external;
     }
+    struct Action {
+        address to;
+        uint256 value;
+        bytes data;
+    }
+    interface IDao {
+        function execute(bytes32 callId, Action[] actions, uint256 allowFailureMap) external;
+    }
 }
 
 /// How a member makes the one above send what it has to send.
@@ -66,6 +74,8 @@ pub(super) enum Through {
     Executor,
     /// By Aragon's Agent.
     Agent,
+    /// By a DAO of Aragon OSx.
+    Dao,
     /// Like the other, but what it has to announce before is left out.
     Unannounced(Box<Through>),
     /// It is asked whether somebody may, and sends nothing itself: those behind it are tried.
@@ -248,6 +258,19 @@ impl Through {
                     target,
                     ethValue: none.0,
                     data,
+                };
+                vec![Step::new(member, actor, call.abi_encode())]
+            }
+            Self::Dao => {
+                let action = Action {
+                    to: target,
+                    value: none.0,
+                    data,
+                };
+                let call = IDao::executeCall {
+                    callId: none.1,
+                    actions: vec![action],
+                    allowFailureMap: none.0,
                 };
                 vec![Step::new(member, actor, call.abi_encode())]
             }
