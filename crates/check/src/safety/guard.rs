@@ -1,11 +1,14 @@
 //! Whether a function looks at who calls it, as far as its source shows.
 
+mod answers;
 mod conditions;
 mod door;
 mod evaluate;
 mod flow;
 mod marks;
 mod sure;
+mod truth;
+mod versions;
 mod ways;
 mod weigh;
 mod writes;

@@ -2,6 +2,7 @@
 
 use super::{
     MAX_LEVELS, Subject,
+    answers::toll,
     flow::{Flow, is_foreign},
     has_token, is_builtin,
     marks::{Marks, Value},
@@ -59,11 +60,22 @@ pub(super) fn conditions<'a>(
     // Calls whose failure is caught, and what is inside a `try` that may go on without it.
     let mut caught = HashMap::new();
     let mut doubtful = HashSet::new();
+    // Calls whose answer is looked at: that decides, not that there is one.
+    let mut answering = HashSet::new();
     visit_while(function.tree, &mut |tree| {
         let stops = match doubtful.contains(&std::ptr::from_ref(tree)) {
             true => Stops::Perhaps,
             false => Stops::Always,
         };
+        let condition = match kind(tree) {
+            "FunctionCall" if callee(tree)["name"] == "require" => &tree["arguments"][0],
+            _ => &tree["condition"],
+        };
+        visit(condition, &mut |part| {
+            if kind(part) == "FunctionCall" {
+                answering.insert(id(part));
+            }
+        });
         match kind(tree) {
             "TryStatement" => {
                 let stops = stops_in(subject, function, tree);
@@ -122,6 +134,7 @@ pub(super) fn conditions<'a>(
                         stops,
                     });
                 } else if is_foreign(callee)
+                    && !answering.contains(&id(tree))
                     && !is_bare(callee)
                     && subject.graph.target(function, callee).is_none()
                 {
@@ -229,58 +242,34 @@ pub(super) fn weight<'a>(
     must: Option<bool>,
     depth: usize,
 ) -> Weight {
-    let Some(depth) = depth.checked_sub(1) else {
-        return Weight::Caller;
-    };
-    let part = |part: &'a Tree, must| weight(flow, inside, part, must, depth);
-    let operator = tree["operator"].as_str().unwrap_or_default();
-    match (kind(tree), operator) {
-        ("TupleExpression", _)
-            if tree["components"]
-                .as_array()
-                .is_some_and(|all| all.len() == 1) =>
-        {
-            part(&tree["components"][0], must)
-        }
-        ("UnaryOperation", "!") => part(&tree["subExpression"], must.map(|must| !must)),
-        ("BinaryOperation", "&&" | "||") => {
-            let left = part(&tree["leftExpression"], must);
-            let right = part(&tree["rightExpression"], must);
-            // One of two is enough to get through: it is no better than the lighter.
-            if must == Some(operator == "||") {
-                left.min(right)
-            } else {
-                left.max(right)
-            }
-        }
-        ("Conditional", _) => {
-            let [yes, no] = ["trueExpression", "falseExpression"].map(|one| part(&tree[one], must));
-            part(&tree["condition"], None).max(yes.min(no))
-        }
-        _ => single(flow, inside, tree, must),
+    let [no, yes] = toll(flow, inside, tree, depth);
+    match must {
+        // What nobody can make true keeps everybody out.
+        Some(must) => if must { yes } else { no }.unwrap_or(Weight::Caller),
+        None => no.max(yes).unwrap_or(Weight::Nothing),
     }
 }
 
 /// The weight of a condition without parts.
-fn single<'a>(
+pub(super) fn single<'a>(
     flow: &Flow<'_, 'a>,
     inside: &Node<'a>,
     tree: &'a Tree,
-    must: Option<bool>,
+    must: bool,
 ) -> Weight {
     let Value { marks, states } = flow.value(inside, tree);
     let operator = tree["operator"].as_str().unwrap_or_default();
     let excludes = match (kind(tree), operator) {
         ("BinaryOperation", "==" | "!=") => {
             let sides = [&tree["leftExpression"], &tree["rightExpression"]];
-            must == Some(operator == "!=")
+            must == (operator == "!=")
                 && sides
                     .iter()
                     .any(|side| flow.of(inside, side) == Marks::SENDER)
         }
         // An entry that nobody made says no.
-        ("IndexAccess", _) => must == Some(false),
-        _ => must.is_some_and(|must| flow.lets_in(inside, tree, must)),
+        ("IndexAccess", _) => !must,
+        _ => flow.lets_in(inside, tree, must),
     };
     match marks.any(Marks::SENDER | Marks::ORIGIN) {
         true if excludes => Weight::Anybody,

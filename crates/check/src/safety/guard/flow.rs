@@ -2,11 +2,14 @@
 
 use super::{
     Subject,
+    answers::Answers,
     conditions::MAX_DEPTH,
     evaluate::{TIME, evaluate},
     has_token,
     marks::{Marks, Value},
+    versions::{Local, Versions},
     ways::{Inside, callee},
+    writes::place,
 };
 use alloy_primitives::U256;
 use cutover_types::source::{Node, Tree, id, is_own, kind, visit, visit_while};
@@ -25,10 +28,12 @@ const MAX_ROUNDS: usize = 12;
 pub(super) struct Flow<'s, 'a> {
     subject: &'s Subject<'a>,
     values: HashMap<i64, Value>,
+    versions: Versions<'a>,
     /// Functions that the contract calls as itself.
     as_itself: HashSet<i64>,
     /// Whether nodes are copies of state, as far as it was asked since anything changed.
     copies: RefCell<HashMap<*const Tree, bool>>,
+    answers: RefCell<Answers>,
     changed: bool,
 }
 
@@ -40,8 +45,10 @@ impl<'s, 'a> Flow<'s, 'a> {
         let mut flow = Self {
             subject,
             values: HashMap::new(),
+            versions: Versions::default(),
             as_itself: itself.map(|one| id(one.tree)).collect(),
             copies: RefCell::default(),
+            answers: RefCell::default(),
             changed: true,
         };
         let first = inside.all.first().map(|one| &one.node.tree["parameters"]);
@@ -53,15 +60,39 @@ impl<'s, 'a> Flow<'s, 'a> {
             };
             flow.add(id(one), &value);
         }
-        for _ in 0..MAX_ROUNDS {
+        for function in functions() {
+            flow.versions.read(&function);
+        }
+        for round in 0..MAX_ROUNDS {
             if !std::mem::take(&mut flow.changed) {
                 break;
             }
-            for function in functions() {
+            // What is handed in goes down, what is returned comes up.
+            let down = round % 2 == 0;
+            let mut all: Vec<_> = functions().collect();
+            if !down {
+                all.reverse();
+            }
+            for function in all {
                 flow.go_through(&function);
             }
         }
         flow
+    }
+
+    pub(super) fn subject(&self) -> &'s Subject<'a> {
+        self.subject
+    }
+
+    /// What is known of conditions.
+    pub(super) fn answers(&self) -> &RefCell<Answers> {
+        &self.answers
+    }
+
+    /// What a name stands for, where it is a local variable's.
+    pub(super) fn local(&self, name: &Tree) -> Local<'a> {
+        let declared = name["referencedDeclaration"].as_i64();
+        declared.map_or(Local::Given, |declared| self.versions.local(declared, name))
     }
 
     /// What an expression inside a function depends on.
@@ -92,11 +123,19 @@ impl<'s, 'a> Flow<'s, 'a> {
                 value.add(&self.answer(inside, node));
                 return false;
             }
-            if let Some(called) = self.target(inside, node) {
+            let called = match kind(node) {
+                "FunctionCall" => self.inner(inside, node),
+                _ => self.target(inside, node),
+            };
+            if let Some(called) = called {
                 match self.values.get(&id(called.tree)) {
                     Some(known) if states_count => value.add(known),
                     Some(known) => value.marks |= known.marks,
                     None => {}
+                }
+                // What a function makes of what it is given is in its result.
+                if kind(node) == "FunctionCall" {
+                    return false;
                 }
             }
             match (kind(node), node["name"].as_str()) {
@@ -121,7 +160,7 @@ impl<'s, 'a> Flow<'s, 'a> {
                 _ => {}
             }
             if let Some(variable) = self.variable(node) {
-                let known = self.values.get(&id(variable.tree));
+                let known = self.known(&variable, place(node));
                 value.marks |=
                     known.map_or(own(variable.tree), |known| known.marks | own(variable.tree));
                 let member = kind(node) == "MemberAccess" && variable.tree["stateVariable"] != true;
@@ -233,7 +272,7 @@ impl<'s, 'a> Flow<'s, 'a> {
         });
         let mut outside = Marks::default();
         for variable in self.outer(block) {
-            let known = self.values.get(&id(variable.tree));
+            let known = self.known(&variable, place(block));
             let known = known.map_or_else(Marks::default, |known| known.marks);
             outside |= known | own(variable.tree);
         }
@@ -272,6 +311,21 @@ impl<'s, 'a> Flow<'s, 'a> {
             self.copies.borrow_mut().insert(key, copied);
             copied
         })
+    }
+
+    /// What a variable depends on at a place.
+    fn known(&self, variable: &Node<'_>, place: usize) -> Option<&Value> {
+        self.values.get(&self.versions.at(id(variable.tree), place))
+    }
+
+    /// The function of this contract that a call runs.
+    pub(super) fn inner(&self, inside: &Node<'a>, call: &'a Tree) -> Option<Node<'a>> {
+        let callee = callee(call);
+        let called = self
+            .target(inside, callee)
+            .filter(|_| !is_foreign(callee))?;
+        let results = called.tree["returnParameters"]["parameters"].as_array()?;
+        (called.tree["body"].is_object() && !results.is_empty()).then_some(called)
     }
 
     fn target(&self, inside: &Node<'a>, tree: &Tree) -> Option<Node<'a>> {
@@ -321,11 +375,25 @@ impl<'s, 'a> Flow<'s, 'a> {
         found
     }
 
+    /// Variables in memory that a block of assembly may write a part of.
+    fn filled_by(&self, block: &Tree) -> Vec<Node<'a>> {
+        let mut fills = has_token(block["operations"].as_str().unwrap_or_default(), "mstore");
+        visit(block, &mut |tree| {
+            fills |= tree["functionName"]["name"] == "mstore"
+        });
+        let mut all = self.outer(block);
+        all.retain(|one| fills && one.tree["storageLocation"] == "memory");
+        all
+    }
+
     /// Hands marks on along assignments, calls and results.
     fn go_through(&mut self, function: &Node<'a>) {
         let own_id = id(function.tree);
         let mut found: Vec<(i64, Value)> = Vec::new();
+        // Where it leaves with what its results are by then.
+        let mut ends = Vec::new();
         visit(function.tree, &mut |tree| match kind(tree) {
+            "Return" if tree["expression"].is_null() => ends.push(place(tree)),
             "VariableDeclarationStatement" => {
                 let value = self.value(function, &tree["initialValue"]);
                 for one in tree["declarations"].as_array().into_iter().flatten() {
@@ -385,9 +453,10 @@ impl<'s, 'a> Flow<'s, 'a> {
                         value.states.insert(id(variable.tree));
                     }
                 }
-                for variable in self.set_by(tree) {
+                for variable in self.set_by(tree).into_iter().chain(self.filled_by(tree)) {
                     if variable.tree["stateVariable"] != true {
-                        found.push((id(variable.tree), value.clone()));
+                        let version = self.versions.at(id(variable.tree), place(tree));
+                        found.push((version, value.clone()));
                     }
                 }
             }
@@ -395,8 +464,11 @@ impl<'s, 'a> Flow<'s, 'a> {
         });
         let results = &function.tree["returnParameters"]["parameters"];
         for result in results.as_array().into_iter().flatten() {
-            let known = self.values.get(&id(result)).cloned();
-            found.extend(known.map(|known| (own_id, known)));
+            for place in ends.iter().copied().chain([usize::MAX]) {
+                let version = self.versions.at(id(result), place);
+                let known = self.values.get(&version).cloned();
+                found.extend(known.map(|known| (own_id, known)));
+            }
         }
         for (to, value) in found {
             self.add(to, &value);
@@ -410,7 +482,8 @@ impl<'s, 'a> Flow<'s, 'a> {
                 let one = self.variable(left);
                 // What was put into state may be another caller's by the time it is asked.
                 let one = one.filter(|one| one.tree["stateVariable"] != true);
-                found.extend(one.map(|one| (id(one.tree), value.clone())));
+                let one = one.map(|one| self.versions.set(id(one.tree), left));
+                found.extend(one.map(|one| (one, value.clone())));
             }
             "TupleExpression" => {
                 for part in left["components"].as_array().into_iter().flatten() {
@@ -421,12 +494,18 @@ impl<'s, 'a> Flow<'s, 'a> {
             }
             // A part of a local struct or array.
             "MemberAccess" | "IndexAccess" => {
-                let bases = [&left["expression"], &left["baseExpression"]];
-                let base = bases.into_iter().find_map(|base| self.variable(base));
-                let local = base.filter(|base| {
+                let mut base = left;
+                while let "MemberAccess" | "IndexAccess" = kind(base) {
+                    base = match kind(base) {
+                        "MemberAccess" => &base["expression"],
+                        _ => &base["baseExpression"],
+                    };
+                }
+                let local = self.variable(base).filter(|base| {
                     base.tree["stateVariable"] != true && base.tree["storageLocation"] == "memory"
                 });
-                found.extend(local.map(|one| (id(one.tree), value.clone())));
+                let local = local.map(|one| self.versions.at(id(one.tree), place(base)));
+                found.extend(local.map(|one| (one, value.clone())));
             }
             _ => {}
         }

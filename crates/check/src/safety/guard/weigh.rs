@@ -312,7 +312,8 @@ fn is_modifier(function: &Node<'_>) -> bool {
     kind(function.tree) == "ModifierDefinition"
 }
 
-fn end(tree: &Tree) -> usize {
+/// Where in its file a node ends.
+pub(super) fn end(tree: &Tree) -> usize {
     let length = tree["src"].as_str().and_then(|src| src.split(':').nth(1));
     let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     place(tree).saturating_add(length)
