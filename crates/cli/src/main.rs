@@ -11,11 +11,11 @@ mod signer;
 mod staged;
 mod target;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::Parser;
 use commands::Command;
 use context::{Context, Global};
 use exit::{Exit, Stop};
-use output::Output;
+use output::{Color, Output};
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 /// Syntax trees are a million small values made on several threads, where the usual allocator asks
@@ -45,10 +45,9 @@ pub(crate) struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let matches = Arguments::command().get_matches();
-    let arguments = match Arguments::from_arg_matches(&matches) {
+    let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => error.exit(),
+        Err(error) => return refused(&error),
     };
     let output = Output::new(
         arguments.global.json,
@@ -86,6 +85,24 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(report) => show(&output, report).into(),
     }
+}
+
+/// What is wrong with the arguments on one line, as every other error; help and version as they are.
+fn refused(error: &clap::Error) -> ExitCode {
+    let rendered = error.render().to_string();
+    let mut parts = rendered.split("\n\n").map(|part| {
+        let words: Vec<_> = part.split_whitespace().collect();
+        words.join(" ")
+    });
+    let first = parts.next().unwrap_or_default();
+    let Some(what) = first.strip_prefix("error: ") else {
+        error.exit();
+    };
+    let tip = parts.find_map(|part| part.strip_prefix("tip: ").map(|tip| format!("{tip}; ")));
+    let hint = format!("{}`--help` shows what it takes", tip.unwrap_or_default());
+    let output = Output::new(false, Color::Auto, false);
+    output.error(&cutover_types::text::terminal(what, 2_000), Some(&hint));
+    Exit::Usage.into()
 }
 
 /// Passes Ctrl-C on, and ends the program when nobody takes it: a command that computes does not look.
@@ -137,6 +154,7 @@ fn trace(global: &Global) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory as _;
 
     #[test]
     fn arguments_are_consistent() {

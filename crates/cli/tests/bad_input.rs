@@ -344,6 +344,32 @@ fn init_never_overwrites() {
 }
 
 #[test]
+fn arguments_that_cannot_be_read_are_one_line_and_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let asks: [(&[&str], &str, &str); 5] = [
+        (
+            &["upgrade", "--max-fee", "1e9"],
+            "'1e9' for '--max-fee <WEI>'",
+            "--help",
+        ),
+        (&["upgrade", "--max-fee", "-1"], "'-1'", "--help"),
+        (&["inspect", "0x123"], "'0x123'", "--help"),
+        (&["check"], "--blue <REF> --green <REF>", "--help"),
+        (&["status", "--jsom"], "'--jsom'", "'--json'"),
+    ];
+    for (arguments, what, hint) in asks {
+        let ran = run(cutover(folder.path()).args(arguments));
+        ran.refused(2, &[what]);
+        let lines: Vec<_> = ran.stderr.lines().collect();
+        let [error, help] = lines[..] else {
+            panic!("{}", ran.stderr);
+        };
+        assert!(error.contains(what), "{error}");
+        assert!(help.starts_with(" help: ") && help.contains(hint), "{help}");
+    }
+}
+
+#[test]
 fn help_teaches_every_command() {
     let folder = tempfile::tempdir().unwrap();
     for command in [
