@@ -572,6 +572,92 @@ contract SignedAdmin {
     }
 }
 
+/// Anybody may hand it over.
+contract TakenAdmin is ProxyAdmin {
+    constructor(address first, address) ProxyAdmin(first) {}
+
+    function transferOwnership(address next) public override {
+        _transferOwnership(next);
+    }
+}
+
+/// Giving it up gives it to another.
+contract HeirAdmin is ProxyAdmin {
+    address private _heir;
+
+    constructor(address first, address heir) ProxyAdmin(first) {
+        _heir = heir;
+    }
+
+    function renounceOwnership() public override onlyOwner {
+        _transferOwnership(_heir);
+    }
+}
+
+/// Obeys keys that no getter shows.
+contract KeysAdmin is ProxyAdmin {
+    mapping(address => bool) private _keys;
+
+    constructor(address first, address key) ProxyAdmin(first) {
+        _keys[key] = true;
+    }
+
+    function _checkOwner() internal view override {
+        if (!_keys[msg.sender]) super._checkOwner();
+    }
+}
+
+/// The form of 4.x, whose getter upgrades: for one account, or, where that is nobody, for all.
+contract NamedAdmin is Ownable {
+    address private _key;
+    address private _next;
+
+    constructor(address first, address key) Ownable(first) {
+        _key = key;
+        if (key == address(0)) _next = address(new Box());
+    }
+
+    function getProxyAdmin(SpareProxy proxy) external returns (address) {
+        if (_next != address(0) && (_key == address(0) || msg.sender == _key)) proxy.upgradeTo(_next);
+        return address(this);
+    }
+
+    function upgrade(SpareProxy proxy, address implementation) external onlyOwner {
+        proxy.upgradeTo(implementation);
+    }
+}
+
+/// Compares only the hash of who calls.
+contract HashedAdmin is ProxyAdmin {
+    constructor(address first, address) ProxyAdmin(first) {}
+
+    function _checkOwner() internal view override {
+        if (keccak256(abi.encode(msg.sender)) != keccak256("somebody")) super._checkOwner();
+    }
+}
+
+/// Takes a signature instead of its owner's call.
+contract SignedBeacon is UpgradeableBeacon {
+    constructor(address first, address owner) UpgradeableBeacon(first, owner) {}
+
+    function transferOwnership(address next) public override {
+        address signer = ecrecover(bytes32(uint256(uint160(next))), 27, bytes32(block.number), bytes32(uint256(1)));
+        if (signer == address(0) || signer != owner()) _checkOwner();
+        _transferOwnership(next);
+    }
+}
+
+/// A timelock that gives its roles to whoever asks.
+contract GivingTimelock is TimelockController {
+    constructor(address[] memory proposers, address[] memory executors, address)
+        TimelockController(2 days, proposers, executors, address(0))
+    {}
+
+    function grantRole(bytes32 role, address account) public override {
+        _grantRole(role, account);
+    }
+}
+
 /// A timelock whose fallback does whatever one account wants.
 contract LooseTimelock is TimelockController {
     address private _loose;

@@ -51,6 +51,67 @@ async fn a_timelock_that_does_more_than_its_releases_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_functions_name_says_nothing_of_what_it_does() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let nobody = Address::ZERO;
+    let boxed = world.deploy(&contract("Box"), &[]).await;
+    for (name, key, why, open) in [
+        (
+            "TakenAdmin",
+            nobody,
+            "its transferOwnership(address) changes state for a stranger",
+            true,
+        ),
+        (
+            "HeirAdmin",
+            a[7],
+            "its renounceOwnership() leaves it to",
+            false,
+        ),
+        (
+            "KeysAdmin",
+            a[7],
+            "its upgradeAndCall(address,address,bytes) looks at slot",
+            false,
+        ),
+        ("HashedAdmin", nobody, "it hashes", false),
+        (
+            "NamedAdmin",
+            a[7],
+            "its getProxyAdmin(address) looks at slot",
+            false,
+        ),
+        (
+            "NamedAdmin",
+            nobody,
+            "its getProxyAdmin(address) changes state for a stranger",
+            false,
+        ),
+    ] {
+        let admin = world.deploy(&contract(name), &params((a[1], key))).await;
+        let proxy = world.transparent(OZ4, boxed, admin).await;
+        let found = look(&world, proxy).await;
+        assert_eq!(found.controllers[0].kind, "proxy-admin", "{found:#?}");
+        told(&found, Some(why));
+        let fewest = Some(u64::from(!open));
+        assert_eq!(power(&found).fewest_signers, fewest, "{name}: {found:#?}");
+    }
+    let beacon = world
+        .deploy(&contract("SignedBeacon"), &params((boxed, a[1])))
+        .await;
+    let code = artifact("@openzeppelin/contracts", "BeaconProxy");
+    let proxy = world.deploy(&code, &params((beacon, Bytes::new()))).await;
+    let why = "its transferOwnership(address) asks 0x0000000000000000000000000000000000000001";
+    told(&look(&world, proxy).await, Some(why));
+
+    let arguments = params((vec![a[1]], vec![a[2]], nobody));
+    let lock = world.deploy(&contract("GivingTimelock"), &arguments).await;
+    let why = "its grantRole(bytes32,address) changes state for a stranger";
+    told(&controlled_by(&world, lock).await, Some(why));
+}
+
+#[tokio::test]
 async fn every_release_is_plain() {
     let world = World::start().await;
     let a = &world.accounts;

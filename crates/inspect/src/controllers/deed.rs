@@ -135,6 +135,11 @@ impl Aim {
         Ok(first)
     }
 
+    /// What the proxy runs once it is upgraded.
+    pub(crate) fn target(&self) -> Address {
+        self.target
+    }
+
     /// Contracts that are not on the chain.
     pub(crate) fn planted(&self) -> &BTreeMap<Address, Bytes> {
         &self.planted

@@ -103,7 +103,8 @@ impl Member {
 
     /// Whether nothing but executing speaks for it.
     pub(super) fn is_guessed(&self) -> bool {
-        self.only_if_proven && self.shows.is_none() && self.only_sends()
+        let may = self.only_sends() || self.leaf.is_some();
+        self.only_if_proven && self.shows.is_none() && may
     }
 
     fn only_sends(&self) -> bool {
@@ -133,6 +134,12 @@ impl Found {
 
     pub(super) fn fact(&mut self, name: &str, value: impl ToString) {
         self.facts.insert(name.into(), value.to_string());
+    }
+
+    /// Those who are not only guessed.
+    pub(super) fn named(&self) -> Vec<Address> {
+        let named = self.members.iter().filter(|member| !member.only_if_proven);
+        named.map(|member| member.address).collect()
     }
 
     /// Adds a member; who has two roles stands there twice.

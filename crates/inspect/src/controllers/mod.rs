@@ -18,6 +18,7 @@ mod power;
 mod release;
 mod roles;
 mod safe;
+mod survey;
 mod through;
 mod timelock;
 mod trial;
@@ -175,9 +176,13 @@ impl Tree {
             address: gate,
             kind: &root.kind,
             receives: goal.deed.as_ref().and_then(|deed| deed.first()),
+            proxy: path.proxy,
+            aim: goal.aim.as_deref(),
+            obeyed: found.named(),
         };
         let further = further(session, &code).await?;
-        root.unknown.extend(further);
+        root.unknown.extend(further.unknown);
+        found.members.extend(further.members);
         let beside = past::beside(session, &goal, path).await?;
         let grown = self.grow(session, found.members, goal, depth + 1).await?;
         self.weigh(&mut root, grown);
@@ -297,9 +302,12 @@ impl Tree {
             address: member.address,
             kind: &controller.kind,
             receives: None,
+            proxy: self.proxy,
+            aim: None,
+            obeyed: found.named(),
         };
         let further = further(session, &code).await?;
-        controller.unknown.extend(further);
+        controller.unknown.extend(further.unknown);
         let grown = self.grow(session, found.members, goal, depth + 1).await?;
         self.weigh(&mut controller, grown);
         if behind {

@@ -1,7 +1,11 @@
 //! Whether the code of a controller can do more than what is executed here. A threshold and a wait mean nothing
 //! where one more function goes around them.
 
-use super::deed::Step;
+use super::{
+    deed::{Aim, Step},
+    found::Member,
+    survey::{self, Surveyed},
+};
 use crate::{
     error::InspectError,
     functions::{Functions, functions, reached, without_metadata},
@@ -183,33 +187,50 @@ pub(super) struct Asked<'a> {
     pub(super) kind: &'a str,
     /// The upgrade call, where it is made to it.
     pub(super) receives: Option<&'a Step>,
+    /// What the tree is of.
+    pub(super) proxy: Address,
+    pub(super) aim: Option<&'a Aim>,
+    /// Whom it is known to obey.
+    pub(super) obeyed: Vec<Address>,
 }
 
-/// Why others may make a contract act in a way that nobody looked at; `None` where its code has nothing else.
+/// Whether others may make a contract act.
+#[derive(Debug, Default)]
+pub(super) struct Further {
+    /// Why, in a way that nobody looked at; nothing where its code has nothing else.
+    pub(super) unknown: Vec<String>,
+    /// Strangers to try.
+    pub(super) members: Vec<Member>,
+}
+
+/// Who may make a contract act beside everyone it names.
 pub(super) async fn further(
     session: &mut Session,
     ask: &Asked<'_>,
-) -> Result<Option<String>, InspectError> {
+) -> Result<Further, InspectError> {
     let (address, kind) = (ask.address, ask.kind);
+    let mut further = Further::default();
     let Some(vocabulary) = vocabulary(kind, ask.receives.is_some()) else {
-        return Ok(None);
+        return Ok(further);
     };
     let (own, implementation) = runs(session, address).await?;
-    let Some(own) = own else { return Ok(None) };
+    let Some(own) = own else {
+        return Ok(further);
+    };
     let (at, code) = match implementation {
         Some(at) => (at, session.code(at).await?.unwrap_or_default()),
         None => (address, own.clone()),
     };
     if keccak256(&own) == FACTORY {
-        return Ok(None);
+        return Ok(further);
     }
     let plain = without_metadata(&code);
     let behind = at != address;
     if kind == "safe" {
-        let released = SAFES.contains(&keccak256(plain));
-        return Ok((!released).then(|| {
-            format!("the code of {at} is no Safe's release known here: what else makes {address} act was not looked at")
-        }));
+        if !SAFES.contains(&keccak256(plain)) {
+            further.unknown.push(format!("the code of {at} is no Safe's release known here: what else makes {address} act was not looked at"));
+        }
+        return Ok(further);
     }
     let mut known: Vec<[u8; 4]> = vocabulary
         .concat()
@@ -221,9 +242,29 @@ pub(super) async fn further(
     }
     known.extend(ask.receives.map(Step::selector));
     let why = strange(plain, &known, &[address, at], behind || passes_on(kind));
-    Ok(why.map(|why| {
+    let has = functions(plain).unwrap_or_default().selectors;
+    let names = vocabulary.concat().into_iter();
+    let names: Vec<_> = names.filter(|name| has.contains(&selector(name))).collect();
+    let owned = matches!(kind, "proxy-admin" | "beacon" | "contract" | "ownable");
+    let hashes = owned && !survey::hashes(&names) && reached(plain).instructions.contains(&0x20);
+    let why = why.or(hashes.then(|| "it hashes, perhaps who calls it".to_owned()));
+    let survey = Surveyed {
+        address,
+        at,
+        proxy: ask.proxy,
+        names: &names,
+        owned,
+        aim: ask.aim,
+        obeyed: &ask.obeyed,
+    };
+    let seen = survey.survey(session).await?;
+    let odd = (!seen.odd.is_empty()).then(|| some(seen.odd.into_iter()));
+    further.unknown.extend(why.into_iter().chain(odd).map(|why| {
         format!("the code of {at} is no release known here: {why}; who else can make {address} act was not looked at")
-    }))
+    }));
+    further.unknown.extend(seen.untold);
+    further.members = seen.members;
+    Ok(further)
 }
 
 /// The code of `address`, and whose code it runs for every call.

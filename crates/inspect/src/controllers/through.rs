@@ -50,6 +50,8 @@ pub(super) enum Through {
     Sends,
     /// The member first does something for itself, then acts.
     First(Deed, Box<Through>),
+    /// It does this, whatever the one above has to send.
+    Instead(Deed),
     /// By the approvals of these owners of a Safe.
     Signatures {
         owners: Vec<Address>,
@@ -178,6 +180,7 @@ impl Through {
                 return Ok(own);
             }
             Self::Unannounced(then) => return then.apply(actor, member, deed, Pace::Unannounced),
+            Self::Instead(steps) => return Ok(steps.clone()),
             _ => {}
         }
         let mut order = 0;
@@ -226,7 +229,9 @@ impl Through {
                 wait: 0,
                 ..step.clone()
             }],
-            Self::First(..) | Self::Unannounced(_) => return Err("it is not known how"),
+            Self::First(..) | Self::Unannounced(_) | Self::Instead(_) => {
+                return Err("it is not known how");
+            }
             Self::Claimed(why) => return Err(why),
             Self::Signatures {
                 owners,
