@@ -18,6 +18,7 @@ use alloy_sol_types::SolCall;
 use async_trait::async_trait;
 use cutover_types::{
     Argument, Call, Missing, ProxyKind, UpgradePath, UpgradeStep, inspection::Location, text,
+    upgrade::safe,
 };
 use std::collections::BTreeMap;
 
@@ -39,7 +40,6 @@ alloy_sol_types::sol! {
         function getOwners() external view returns (address[]);
         function getThreshold() external view returns (uint256);
         function changeMasterCopy(address singleton) external;
-        function getTransactionHash(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, uint256 baseGas, uint256 gasPrice, address gasToken, address refundReceiver, uint256 nonce) external view returns (bytes32);
     }
 }
 
@@ -212,8 +212,10 @@ impl Owned {
                 operation: 1,
                 ..Call::new(hop.contract, hop.data.clone())
             };
-            let question = hash_of(&call, self.nonce.saturating_add(U256::from(round)));
-            let answers = session.ask([(self.proxy, question)]).await?;
+            let nonce = self.nonce.saturating_add(U256::from(round));
+            let question = safe::ask_hash(self.proxy, &call, nonce);
+            let asked = (question.to, question.data.to_vec());
+            let answers = session.ask([asked]).await?;
             let Some(hash) = answers.first().and_then(Played::word) else {
                 return Ok(Went::Unknown(
                     "it gives no hash of a transaction to approve".into(),
@@ -263,23 +265,6 @@ enum Went {
     Refused(String),
     /// It could not be executed: why.
     Unknown(String),
-}
-
-/// The question for what the owners approve.
-fn hash_of(call: &Call, nonce: U256) -> Vec<u8> {
-    ISafe::getTransactionHashCall {
-        to: call.to,
-        value: call.value,
-        data: call.data.clone(),
-        operation: call.operation,
-        safeTxGas: U256::ZERO,
-        baseGas: U256::ZERO,
-        gasPrice: U256::ZERO,
-        gasToken: Address::ZERO,
-        refundReceiver: Address::ZERO,
-        nonce,
-    }
-    .abi_encode()
 }
 
 /// Code that writes `target` to slot 0: `PUSH20 target PUSH1 0 SSTORE STOP`.

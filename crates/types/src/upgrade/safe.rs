@@ -10,7 +10,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 
 sol! {
-    /// The two functions of a Safe that a proposal needs; the same in every version since 0.1.0.
+    /// The functions of a Safe that its owners' approvals need; the same in every version since 0.1.0.
     interface ISafe {
         function execTransaction(
             address to,
@@ -25,6 +25,18 @@ sol! {
             bytes signatures
         ) external payable returns (bool success);
         function approveHash(bytes32 hashToApprove) external;
+        function getTransactionHash(
+            address to,
+            uint256 value,
+            bytes data,
+            uint8 operation,
+            uint256 safeTxGas,
+            uint256 baseGas,
+            uint256 gasPrice,
+            address gasToken,
+            address refundReceiver,
+            uint256 nonce
+        ) external view returns (bytes32);
     }
 }
 
@@ -126,6 +138,24 @@ pub fn execute(safe: Address, call: &Call, signatures: &Bytes) -> Call {
         gasToken: Address::ZERO,
         refundReceiver: Address::ZERO,
         signatures: signatures.clone(),
+    };
+    Call::new(safe, data.abi_encode())
+}
+
+/// The question for the hash that the owners approve, to the Safe itself: for versions whose hashes are not
+/// computed here.
+pub fn ask_hash(safe: Address, call: &Call, nonce: U256) -> Call {
+    let data = ISafe::getTransactionHashCall {
+        to: call.to,
+        value: call.value,
+        data: call.data.clone(),
+        operation: call.operation,
+        safeTxGas: U256::ZERO,
+        baseGas: U256::ZERO,
+        gasPrice: U256::ZERO,
+        gasToken: Address::ZERO,
+        refundReceiver: Address::ZERO,
+        nonce,
     };
     Call::new(safe, data.abi_encode())
 }
