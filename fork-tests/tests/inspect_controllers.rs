@@ -49,6 +49,7 @@ alloy_sol_types::sol! {
     function transferOwnership(address next) external;
     function grantRole(bytes32 role, address account) external;
     function initialize(address first) external;
+    interface IRoles { function initialize(address admin, address first, address second) external; }
 }
 
 fn contract(name: &str) -> Bytes {
@@ -85,6 +86,17 @@ async fn uups(world: &World, blue: Address, data: Vec<u8>) -> Address {
             &params((blue, Bytes::from(data))),
         )
         .await
+}
+
+/// A UUPS proxy that two holders of a role upgrade, which `admin` gives.
+async fn by_roles(world: &World, admin: Address, [first, second]: [Address; 2]) -> Address {
+    let blue = world.deploy(&contract("Roles"), &[]).await;
+    let start = IRoles::initializeCall {
+        admin,
+        first,
+        second,
+    };
+    uups(world, blue, start.abi_encode()).await
 }
 
 /// Versions with the places of their singleton and their proxy.

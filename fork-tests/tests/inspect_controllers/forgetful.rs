@@ -1,7 +1,7 @@
 //! Nodes that answer for logs and leave some out: that these name nobody never means that there is nobody.
 
 use super::{
-    OZ5, contract, facade, owned_by, power, timelock, uups,
+    OZ5, by_roles, contract, facade, owned_by, power, timelock, uups,
     world::{World, artifact, look, node, params},
 };
 use alloy_primitives::{Address, B256, keccak256};
@@ -11,7 +11,6 @@ use cutover_types::{Inspection, progress::Silent};
 use serde_json::{Value, json};
 
 alloy_sol_types::sol! {
-    interface IRolesProxy { function initialize(address admin, address first, address second) external; }
     function initialize(address first) external;
     function setTargetFunctionRole(address target, bytes4[] selectors, uint64 roleId) external;
     function grantRole(bytes32 role, address account) external;
@@ -78,13 +77,7 @@ async fn roles_of_a_timelock_whose_logs_are_missing_are_not_nobodys() {
 async fn holders_that_no_log_names_show_that_logs_are_missing() {
     let world = World::start().await;
     let a = &world.accounts;
-    let blue = world.deploy(&contract("Roles"), &[]).await;
-    let start = IRolesProxy::initializeCall {
-        admin: a[1],
-        first: a[2],
-        second: a[3],
-    };
-    let proxy = uups(&world, blue, start.abi_encode()).await;
+    let proxy = by_roles(&world, a[1], [a[2], a[3]]).await;
     let grant = grantRoleCall {
         role: keccak256("UPGRADER_ROLE"),
         account: a[4],

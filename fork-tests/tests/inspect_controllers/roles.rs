@@ -1,14 +1,13 @@
 //! Roles and access managers.
 
 use super::{
-    OZ5, contract, initializeCall, only, power, uups,
+    OZ5, by_roles, contract, initializeCall, only, power, uups,
     world::{World, artifact, look, params},
 };
 use alloy_primitives::{Address, keccak256};
 use alloy_sol_types::SolCall;
 
 alloy_sol_types::sol! {
-    interface IRolesProxy { function initialize(address admin, address first, address second) external; }
     interface IRuled {
         function initialize(address admin, address upgrader) external;
         function changeDefaultAdminDelay(uint48 delay) external;
@@ -25,13 +24,7 @@ alloy_sol_types::sol! {
 async fn roles_are_read_from_the_logs_and_asked_for_again() {
     let world = World::start().await;
     let a = &world.accounts;
-    let blue = world.deploy(&contract("Roles"), &[]).await;
-    let start = IRolesProxy::initializeCall {
-        admin: a[1],
-        first: a[2],
-        second: a[3],
-    };
-    let proxy = uups(&world, blue, start.abi_encode()).await;
+    let proxy = by_roles(&world, a[1], [a[2], a[3]]).await;
     let found = look(&world, proxy).await;
     let mut seen: Vec<_> = found
         .controllers
