@@ -8,7 +8,7 @@ const { errorsOf } = require('./compile');
 function judge(tools) {
   const packaged = name => require(path.join(tools, 'node_modules', '@openzeppelin', 'upgrades-core', name));
   const core = packaged('');
-  const { unfoldStorageLayout, getErrors } = packaged('dist/validate/query.js');
+  const { unfoldStorageLayout, getErrors, inferUUPS } = packaged('dist/validate/query.js');
   const { getStorageUpgradeReport } = packaged('dist/storage/index.js');
   const { withValidationDefaults } = packaged('dist/validate/overrides.js');
   core.silenceWarnings();
@@ -35,7 +35,9 @@ function judge(tools) {
   async function verdict(before, after, kind) {
     try {
       const [old, fresh] = [await validated(before), await validated(after)];
-      const options = withValidationDefaults({ kind });
+      const upgrades = inferUUPS(old, before.contract) || inferUUPS(fresh, after.contract);
+      const told = kind === 'untold' ? (upgrades ? 'uups' : 'transparent') : kind;
+      const options = withValidationDefaults({ kind: told });
       const report = getStorageUpgradeReport(
         unfoldStorageLayout(old, before.contract), unfoldStorageLayout(fresh, after.contract), options);
       const compiled = fresh[after.contract].version;

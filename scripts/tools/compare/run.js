@@ -15,6 +15,9 @@ const root = path.join(__dirname, '..', '..', '..');
 const read = name => JSON.parse(fs.readFileSync(path.join(__dirname, name), 'utf8'));
 const log = text => process.stderr.write(`compare-oz: ${text}\n`);
 
+/** Kinds by the first word of a pair's id; the others are transparent. */
+const kinds = { uups: 'uups', untold: 'untold' };
+
 /** Our own pairs: `# id layout safety rules…`, then both sources. */
 function writtenPairs() {
   const text = fs.readFileSync(path.join(root, 'crates/check/tests/verdicts.txt'), 'utf8');
@@ -23,7 +26,7 @@ function writtenPairs() {
   return text.split('\n# ').slice(1).map(block => {
     const [, head, old, fresh] = /^(.*)\n(?:[^]*?\n)?old:([^]*)\nnew:([^]*)$/.exec(block);
     const [id, layout, safety] = head.split(/\s+/);
-    return { id, layout, safety, kind: id.startsWith('uups') ? 'uups' : 'transparent', written: { old: expand(old), new: expand(fresh) } };
+    return { id, layout, safety, kind: kinds[id.split('_')[0]] ?? 'transparent', written: { old: expand(old), new: expand(fresh) } };
   });
 }
 
@@ -50,7 +53,7 @@ async function ours(folder, [blue, green], kind) {
     }
     return `${side.file}#${side.contract}`;
   });
-  const command = ['check', '--blue', references[0], '--green', references[1], '--kind', kind, '--json', '--quiet', '--run', path.join(folder, 'run')];
+  const command = ['check', '--blue', references[0], '--green', references[1], ...(kind === 'untold' ? [] : ['--kind', kind]), '--json', '--quiet', '--run', path.join(folder, 'run')];
   const { stdout, stderr } = await promisify(execFile)(cutover, command, { cwd: folder, maxBuffer: 1 << 28 }).catch(error => error);
   if (!stdout) return { layout: 'error', safety: 'error', layoutFindings: [], safetyFindings: [], error: stderr.trim().split('\n')[0] };
   const report = JSON.parse(stdout);

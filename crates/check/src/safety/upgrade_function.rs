@@ -1,5 +1,6 @@
 //! A UUPS implementation must keep the function that upgrades it, and not for everybody.
 
+mod itself;
 mod proxiable;
 
 use super::{
@@ -14,6 +15,7 @@ use cutover_types::{
     Finding, Severity, abi,
     source::{Node, Reached, Tree, entry_points, kind, visit},
 };
+use itself::{Itself, itself, puts};
 
 /// Internal functions of OpenZeppelin's and zos's libraries that put another implementation in place.
 const SWITCHES: [&str; 6] = [
@@ -33,11 +35,14 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
     let upgrades: Vec<_> = entries
         .iter()
         .copied()
-        .filter(|function| is_upgrade(function))
+        .filter(|function| is_upgrade(function) || puts(subject, *function))
         .collect();
-    kept(subject, contract, &upgrades, outcome);
+    let itself = itself(subject, blue);
+    if let Some(itself) = &itself {
+        kept(subject, contract, &upgrades, itself, outcome);
+    }
     protected(subject, &entries, outcome);
-    if subject.options.kind == Some(Kind::Uups) {
+    if itself.is_some() {
         proxiable::inspect(subject, blue, contract, outcome);
     }
 }
@@ -46,13 +51,14 @@ fn kept<'a>(
     subject: &Subject<'a>,
     contract: &Node<'_>,
     upgrades: &[Node<'a>],
+    itself: &Itself<'_>,
     outcome: &mut Outcome,
 ) {
     let rule = rules::MISSING_PUBLIC_UPGRADETO;
-    if subject.options.kind != Some(Kind::Uups) || subject.allowed(rule, contract) {
+    if subject.allowed(rule, contract) {
         return;
     }
-    let last = "the proxy could never be upgraded again";
+    let last = format!("the proxy could never be upgraded again{}", itself.advice());
     let finding = if upgrades.is_empty() {
         let message = format!(
             "`{}` has no public `upgradeTo(address)` or `upgradeToAndCall(address,bytes)`: {last}",

@@ -52,7 +52,7 @@ fn is_uuid(tree: &Tree) -> bool {
     name(tree) == "proxiableUUID" && parameters.is_none_or(<[_]>::is_empty)
 }
 
-fn function<'a>(subject: &Subject<'a>) -> Option<Node<'a>> {
+pub(super) fn function<'a>(subject: &Subject<'a>) -> Option<Node<'a>> {
     entry_points(subject.linearized)
         .into_iter()
         .find(|one| is_uuid(one.tree) && one.tree["body"].is_object())
