@@ -14,6 +14,8 @@ mod forgetful;
 mod governors;
 #[path = "inspect_controllers/history.rs"]
 mod history;
+#[path = "inspect_controllers/inside.rs"]
+mod inside;
 #[path = "inspect_controllers/osx.rs"]
 mod osx;
 #[path = "inspect_controllers/owners.rs"]
@@ -153,6 +155,14 @@ fn only<'a>(above: &'a Controller, role: &str) -> &'a Controller {
 
 fn power(found: &Inspection) -> &Power {
     found.power.as_ref().unwrap()
+}
+
+/// Whether all is told but what the implementation's other functions do.
+fn all_told(found: &Inspection) -> bool {
+    let unknown = &power(found).unknown;
+    unknown
+        .iter()
+        .all(|why| why.contains("asks itself who upgrades"))
 }
 
 async fn timelock(

@@ -22,6 +22,17 @@ import {ProxyAdmin} from "@openzeppelin/contracts/proxy/transparent/ProxyAdmin.s
 import {UpgradeableBeacon} from "@openzeppelin/contracts/proxy/beacon/UpgradeableBeacon.sol";
 import {UUPSUpgradeable} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeable.sol";
 
+/// Is initialized once.
+abstract contract Once {
+    bool private _done;
+
+    modifier once() {
+        require(!_done, "initialized");
+        _done = true;
+        _;
+    }
+}
+
 contract Box {
     uint256 public value;
 
@@ -43,10 +54,10 @@ contract Admin2Step is Ownable2Step {
     }
 }
 
-contract Roles is UUPSUpgradeable, AccessControl {
+contract Roles is UUPSUpgradeable, AccessControl, Once {
     bytes32 private constant UPGRADER = keccak256("UPGRADER_ROLE");
 
-    function initialize(address admin, address first, address second) external {
+    function initialize(address admin, address first, address second) external once {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
         _grantRole(UPGRADER, first);
         _grantRole(UPGRADER, second);
@@ -94,12 +105,12 @@ contract OpenAdmin is ProxyAdmin {
 }
 
 /// The admin of all roles is handed over in two steps with a wait between them.
-contract Ruled is UUPSUpgradeable, AccessControlDefaultAdminRules {
+contract Ruled is UUPSUpgradeable, AccessControlDefaultAdminRules, Once {
     bytes32 private constant UPGRADER = keccak256("UPGRADER_ROLE");
 
     constructor() AccessControlDefaultAdminRules(0, msg.sender) {}
 
-    function initialize(address admin, address upgrader) external {
+    function initialize(address admin, address upgrader) external once {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
         _grantRole(UPGRADER, upgrader);
     }
@@ -123,13 +134,13 @@ contract Managed is UUPSUpgradeable, AccessManaged {
 }
 
 /// Maker's wards.
-contract Warded is UUPSUpgradeable {
+contract Warded is UUPSUpgradeable, Once {
     mapping(address => uint256) public wards;
 
     event Rely(address indexed who);
     event Deny(address indexed who);
 
-    function initialize(address first) external {
+    function initialize(address first) external once {
         wards[first] = 1;
         emit Rely(first);
     }
@@ -156,11 +167,11 @@ interface DSAuthority {
     function canCall(address src, address dst, bytes4 sig) external view returns (bool);
 }
 
-contract Guarded is UUPSUpgradeable {
+contract Guarded is UUPSUpgradeable, Once {
     address public owner;
     DSAuthority public authority;
 
-    function initialize(address first, DSAuthority guard) external {
+    function initialize(address first, DSAuthority guard) external once {
         owner = first;
         authority = guard;
     }
@@ -504,10 +515,10 @@ interface SpareProxy {
 }
 
 /// UUPS with a second key, which stands in the implementation.
-contract Spare is UUPSUpgradeable {
+contract Spare is UUPSUpgradeable, Once {
     address public owner;
 
-    function initialize(address first) external {
+    function initialize(address first) external once {
         owner = first;
     }
 

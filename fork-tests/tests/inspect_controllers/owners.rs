@@ -1,8 +1,8 @@
 //! Owners, wards, authorities, and those who lead nowhere.
 
 use super::{
-    OZ4, OZ5, contract, controlled_by, holder, initializeCall, only, owned_by, power, safe,
-    transferOwnershipCall, uups,
+    OZ4, OZ5, all_told, contract, controlled_by, holder, initializeCall, only, owned_by, power,
+    safe, transferOwnershipCall, uups,
     world::{World, artifact, look, params},
 };
 use alloy_primitives::{Address, Bytes, address};
@@ -125,7 +125,7 @@ async fn a_second_key_that_stands_in_the_code_is_found() {
     assert!(key.proven && key.role.as_deref() == Some("in its code"));
     let takes = power(&found);
     assert_eq!(
-        (takes.fewest_signers, takes.complete),
+        (takes.fewest_signers, all_told(&found)),
         (Some(1), true),
         "{takes:#?}"
     );
@@ -214,7 +214,7 @@ async fn whoever_is_let_through_is_a_path_of_no_key_beside_the_owner() {
         assert!(anyone.iter().all(|anyone| anyone.proven), "{place}");
         let takes = power(&found);
         assert_eq!(
-            (takes.fewest_signers, takes.delay_seconds, takes.complete),
+            (takes.fewest_signers, takes.delay_seconds, all_told(&found)),
             // What else its other functions let through is not told.
             (Some(u64::from(!open)), Some(0), gate.is_none()),
             "{place}"

@@ -10,6 +10,7 @@ mod found;
 mod gate;
 mod governor;
 mod grants;
+mod inside;
 pub(crate) mod logs;
 pub(crate) mod manager;
 pub(crate) mod osx;
@@ -151,6 +152,9 @@ impl Tree {
         }
         // Beside everyone who is named there may be no check at all.
         found.add(Member::whoever());
+        let inside = inside::inside(session, &goal, path, implementation).await?;
+        found.members.extend(inside.members);
+        found.unknown.extend(inside.unknown);
         if at_proxy {
             let grown = self.grow(session, found.members, goal, depth).await?;
             let mut members = grown.members;

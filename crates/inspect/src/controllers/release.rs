@@ -336,6 +336,13 @@ pub(crate) fn own_functions(kind: ProxyKind, code: &[u8]) -> Option<String> {
     ))
 }
 
+/// The functions beside those that upgrade, and that say who may, in words.
+pub(super) fn beyond_upgrades(has: &Functions) -> Option<String> {
+    let known = [UPGRADED, OWNABLE, ROLES].concat();
+    let known: Vec<_> = known.iter().map(|name| selector(name)).collect();
+    beside(has, &known)
+}
+
 /// The functions beside those `known`, in words.
 fn beside(has: &Functions, known: &[[u8; 4]]) -> Option<String> {
     let strange: Vec<_> = has
