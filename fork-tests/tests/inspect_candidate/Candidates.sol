@@ -191,7 +191,11 @@ contract Handed is Owned, Uups5 {
 
 /// Its migration gives the proxy to somebody else.
 contract Given is Owned, Uups5 {
+    bool private _given;
+
     function give(address next) external {
+        require(!_given, "given");
+        _given = true;
         owner = next;
     }
 

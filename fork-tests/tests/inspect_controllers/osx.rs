@@ -84,7 +84,7 @@ async fn a_dao_acts_for_those_who_may_execute() {
     assert!(root.proven && root.address == a[0], "{seen:#?}");
     let takes = power(&found);
     assert_eq!(takes.fewest_signers, Some(1), "{takes:#?}");
-    assert!(takes.complete, "{takes:#?}");
+    assert!(all_told(&found), "{takes:#?}");
 
     let found = look(&world, dao).await;
     let path = &found.upgrade.as_ref().unwrap();

@@ -1,11 +1,7 @@
 //! Roles and access managers.
 
 use super::{
-<<<<<<< HEAD
-    OZ5, by_roles, contract, initializeCall, only, power, uups,
-=======
-    OZ5, all_told, contract, initializeCall, only, power, uups,
->>>>>>> 6c5ce60 (inspect: try the implementation's own functions where it asks itself who upgrades)
+    OZ5, all_told, by_roles, contract, initializeCall, only, power, uups,
     world::{World, artifact, look, params},
 };
 use alloy_primitives::{Address, keccak256};

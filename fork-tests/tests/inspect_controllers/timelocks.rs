@@ -3,15 +3,20 @@
 use super::{
     NOBODY, OZ4, OZ5, contract, controlled_by, facade, having, holder, only, owned_by, power, safe,
     timelock,
-    world::{World, artifact, node, params, published},
+    world::{World, artifact, look, node, params, published},
 };
-use alloy_primitives::U256;
-use alloy_sol_types::SolCall;
+use alloy_primitives::{B256, Bytes, U256, keccak256};
+use alloy_sol_types::{SolCall, SolValue};
 use cutover_inspect::inspect;
 use cutover_types::{inspection::Presses, progress::Silent};
 
 alloy_sol_types::sol! {
     interface IExecutor { function initialize(address admin, address[] executors) external; }
+    interface IQueue {
+        function schedule(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt, uint256 delay) external;
+        function cancel(bytes32 id) external;
+        function queueTransaction(address target, uint256 value, string signature, bytes data, uint256 eta) external;
+    }
 }
 
 #[tokio::test]
@@ -181,4 +186,50 @@ async fn a_node_without_logs_leaves_the_members_open_and_says_so() {
             .any(|why| why.contains("the members of PROPOSER_ROLE are not known")),
         "{takes:#?}"
     );
+}
+
+#[tokio::test]
+async fn what_was_announced_and_is_not_executed_is_named() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let waits = |found: &cutover_types::Inspection| {
+        let unknown = &power(found).unknown;
+        let why = unknown.iter().find(|why| why.contains("wait in"));
+        why.map(|why| why.split(' ').next().unwrap().to_owned())
+    };
+    let lock = timelock(&world, OZ5, 3_600, [vec![a[1]], vec![a[2]]], a[3]).await;
+    let (proxy, _) = owned_by(&world, lock).await;
+    assert_eq!(waits(&look(&world, proxy).await), None);
+    let schedule = IQueue::scheduleCall {
+        target: lock,
+        value: U256::ZERO,
+        data: Bytes::new(),
+        predecessor: B256::ZERO,
+        salt: B256::ZERO,
+        delay: U256::from(3_600),
+    };
+    world.act(a[1], lock, &schedule.abi_encode().into()).await;
+    let found = look(&world, proxy).await;
+    assert_eq!(waits(&found).as_deref(), Some("1"), "{found:#?}");
+    let id =
+        keccak256((lock, U256::ZERO, Bytes::new(), B256::ZERO, B256::ZERO).abi_encode_params());
+    let cancel = IQueue::cancelCall { id };
+    world.act(a[1], lock, &cancel.abi_encode().into()).await;
+    assert_eq!(waits(&look(&world, proxy).await), None);
+
+    let uniswap = published("uniswap-governance", "build/Timelock.json");
+    let lock = world
+        .deploy(&uniswap, &params((a[1], U256::from(172_800))))
+        .await;
+    let (proxy, _) = owned_by(&world, lock).await;
+    let queue = IQueue::queueTransactionCall {
+        target: lock,
+        value: U256::ZERO,
+        signature: String::new(),
+        data: Bytes::new(),
+        eta: U256::from(u32::MAX),
+    };
+    world.act(a[1], lock, &queue.abi_encode().into()).await;
+    let found = look(&world, proxy).await;
+    assert_eq!(waits(&found).as_deref(), Some("1"), "{found:#?}");
 }

@@ -57,11 +57,19 @@ pub(super) async fn moved(
         lost: without(&before, &after),
         gained: without(&after, &before),
         unknown: unknown
-            .filter(|why| !known.contains(why))
+            .filter(|why| !known.iter().any(|known| sort(known) == sort(why)))
             .cloned()
             .collect(),
     };
     Ok((obeys != Obeys::default()).then_some(obeys))
+}
+
+/// A reason without the names in it: those of blue's functions and of green's differ.
+fn sort(why: &str) -> String {
+    let mut parts = why.split('(');
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.filter_map(|part| part.split_once(')'));
+    rest.fold(first.to_owned(), |words, (_, rest)| words + rest)
 }
 
 fn proven(inspection: &Inspection) -> Vec<PowerPath> {

@@ -5,7 +5,9 @@ use super::{
     aragon,
     deed::Step,
     found::{Found, Member},
-    governor, manager, osx, safe,
+    governor, manager, osx,
+    pending::pending,
+    safe,
     through::Through,
     timelock,
 };
@@ -58,8 +60,8 @@ pub(super) async fn classify(
     if let Some(delegate) = delegation(&code) {
         let mut found = Found::new("eip7702");
         found.fact("delegate", delegate);
-        found.notes.push(format!(
-            "besides its key, the code of {delegate} decides what it does"
+        found.unknown.push(format!(
+            "besides its key, the code of {delegate} decides what {address} does, which was not looked at"
         ));
         return Ok(found);
     }
@@ -74,11 +76,14 @@ pub(super) async fn classify(
     if let Some(found) = safe::look(session, address, &answers).await? {
         return Ok(found);
     }
-    if let Some(found) = timelock::look(session, address, &answers, ask.known).await? {
-        return Ok(found);
+    let mut queue = timelock::look(session, address, &answers, ask.known).await?;
+    if queue.is_none() && manager::is_manager(&answers) {
+        queue = Some(manager::look(session, address, ask.step, ask.known).await?);
     }
-    if manager::is_manager(&answers) {
-        return manager::look(session, address, ask.step, ask.known).await;
+    if let Some(mut found) = queue {
+        let waiting = pending(session, address, found.kind).await?;
+        found.unknown.extend(waiting);
+        return Ok(found);
     }
     if let Some(found) = executor(session, address, &answers, ask.known).await? {
         return Ok(found);

@@ -46,6 +46,9 @@ pub(super) async fn look(
     }
     let wait = delay.saturating_add(period);
     if in_seconds {
+        found.unknown.push(format!(
+            "that {governor} waits for a vote is what it says, and was not executed"
+        ));
         found.delay = seconds(wait);
     } else {
         found.notes.push(format!(

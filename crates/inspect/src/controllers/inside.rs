@@ -14,10 +14,12 @@ use crate::{
     session::{Session, stranger},
 };
 use alloy_primitives::{Address, Bytes, hex};
+use alloy_sol_types::SolCall;
 use cutover_types::{
     CallKind, UpgradePath,
-    abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT},
+    abi::{ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, IProxy},
 };
+use std::collections::BTreeSet;
 
 /// Functions that are tried.
 const TRIED: usize = 192;
@@ -26,14 +28,23 @@ const WORDS: usize = 8;
 /// Functions tried together: one that asks for ever more state hides what the others do.
 const TOGETHER: usize = 12;
 
-/// What is not known of an implementation, and who may upgrade through its other functions.
+/// What is not known of the code that runs as a proxy, and who may upgrade through its other functions.
 #[derive(Debug, Default)]
 pub(super) struct Inside {
-    pub(super) unknown: Option<String>,
+    pub(super) unknown: Vec<String>,
     pub(super) members: Vec<Member>,
 }
 
-/// Looks at the code of `implementation`, which runs as the proxy of `path`.
+impl Inside {
+    fn not_told(why: String) -> Self {
+        Self {
+            unknown: vec![why],
+            members: Vec::new(),
+        }
+    }
+}
+
+/// Looks at the code that runs as the proxy of `path`: its own, and that of `implementation`.
 pub(super) async fn inside(
     session: &mut Session,
     goal: &Goal,
@@ -42,51 +53,54 @@ pub(super) async fn inside(
 ) -> Result<Inside, InspectError> {
     let code = session.code(implementation).await?.unwrap_or_default();
     let code = without_metadata(&code);
-    let asked = asked(session, goal, path).await?;
-    let Some(asked) = asked else {
-        return Ok(Inside {
-            unknown: reaches_out(code).then(|| {
-                format!(
-                    "the code of {implementation}, which runs as {}, delegates calls or names the slots of proxies: \
-                     whether it can upgrade was not looked at",
-                    path.proxy
-                )
-            }),
-            members: Vec::new(),
-        });
-    };
-    if asked != implementation {
-        return Ok(Inside {
-            unknown: Some(format!(
-                "{asked} asks who upgrades; what the other code that runs as {} changes was not looked at",
-                path.proxy
-            )),
-            members: Vec::new(),
-        });
+    let proxy = path.proxy;
+    match asked(session, goal, path).await? {
+        None => {
+            let own = session.code(proxy).await?.unwrap_or_default();
+            let own = functions(without_metadata(&own));
+            let mut inside = Inside::default();
+            if reaches_out(code) {
+                inside.unknown.push(format!(
+                    "the code of {implementation}, which runs as {proxy}, delegates calls or names the slots of proxies: \
+                     whether it can upgrade was not looked at"
+                ));
+            }
+            let further = match &own {
+                Some(has) => release::beyond_proxies(has, &verbs(goal)),
+                None => Some("has functions that could not be listed".into()),
+            };
+            if let Some(further) = further.filter(|_| path.to == proxy) {
+                inside.unknown.push(format!(
+                    "the proxy itself {further}: they were only tried by a stranger"
+                ));
+            }
+            let own = own.unwrap_or_default().selectors;
+            inside.members = opened(session, goal, path, own).await?;
+            Ok(inside)
+        }
+        Some(asked) if asked != implementation => Ok(Inside::not_told(format!(
+            "{asked} asks who upgrades; what the other code that runs as {proxy} changes was not looked at"
+        ))),
+        Some(_) => {
+            let Some(has) = functions(code) else {
+                return Ok(Inside::not_told(format!(
+                    "the functions of {implementation}, which asks itself who upgrades, could not be listed"
+                )));
+            };
+            let further = release::beyond_upgrades(&has).map(|further| {
+                format!("the implementation, which asks itself who upgrades, {further}: they were only tried by a stranger")
+            });
+            Ok(Inside {
+                unknown: further.into_iter().collect(),
+                members: opened(session, goal, path, has.selectors).await?,
+            })
+        }
     }
-    let Some(has) = functions(code) else {
-        return Ok(Inside {
-            unknown: Some(format!(
-                "the functions of {implementation}, which asks itself who upgrades, could not be listed"
-            )),
-            members: Vec::new(),
-        });
-    };
-    let unknown = release::beyond_upgrades(&has).map(|further| {
-        format!("the code of {implementation}, which asks itself who upgrades, {further}: they were only tried by a stranger")
-    });
-    let upgrades = |selector: &[u8; 4]| {
-        let calls = goal.deed.iter().flatten();
-        calls.map(Step::selector).any(|own| own == *selector)
-    };
-    let tried: Vec<_> = has
-        .selectors
-        .into_iter()
-        .filter(|selector| !upgrades(selector))
-        .take(TRIED)
-        .collect();
-    let members = opened(session, goal, path, &tried).await?;
-    Ok(Inside { unknown, members })
+}
+
+/// The functions that upgrade.
+fn verbs(goal: &Goal) -> Vec<[u8; 4]> {
+    goal.deed.iter().flatten().map(Step::selector).collect()
 }
 
 /// The contract whose code executes the upgrade as the proxy; `None` where that is the proxy's own.
@@ -123,12 +137,13 @@ fn reaches_out(code: &[u8]) -> bool {
         || words.any(|word| slots.iter().any(|slot| word == slot.as_slice()))
 }
 
-/// Strangers who upgrade once they have called one of these functions.
+/// Strangers who upgrade in another way than the one that is proposed, or once they have called one of these
+/// functions.
 async fn opened(
     session: &mut Session,
     goal: &Goal,
     path: &UpgradePath,
-    functions: &[[u8; 4]],
+    functions: BTreeSet<[u8; 4]>,
 ) -> Result<Vec<Member>, InspectError> {
     let (Some(aim), Some(deed)) = (&goal.aim, &goal.deed) else {
         return Ok(Vec::new());
@@ -145,26 +160,83 @@ async fn opened(
     if already.iter().any(Result::is_ok) {
         return Ok(Vec::new());
     }
-    let first = |selector: &[u8; 4]| Step::new(stranger(), path.proxy, calldata(selector));
-    let mut members = Vec::new();
-    for some in functions.chunks(TOGETHER) {
-        let deeds: Vec<Deed> = some
-            .iter()
-            .map(|selector| [vec![first(selector)], upgrade.clone()].concat())
-            .collect();
+    let verbs = verbs(goal);
+    let tried: Vec<_> = functions
+        .into_iter()
+        .filter(|selector| !verbs.contains(selector))
+        .take(TRIED)
+        .collect();
+    let mut ways: Vec<(String, Deed)> = Vec::new();
+    let mut ends = vec![upgrade];
+    if path.holder == path.proxy {
+        for (name, data) in siblings(session, path.proxy, aim.target(), &tried).await? {
+            let step = Step::new(stranger(), path.proxy, data);
+            ways.push((name.to_owned(), vec![step.clone()]));
+            // Behind a contract that sends the call, whoever takes its place sends it to the proxy.
+            if path.to != path.proxy {
+                ends.push(vec![step]);
+            }
+        }
+    }
+    for selector in &tried {
+        let first = Step::new(stranger(), path.proxy, calldata(selector));
+        let name = hex::encode_prefixed(selector);
+        ways.extend(ends.iter().map(|end| {
+            let deed = std::iter::once(first.clone()).chain(end.iter().cloned());
+            (name.clone(), deed.collect())
+        }));
+    }
+    let mut members: Vec<Member> = Vec::new();
+    for some in ways.chunks(TOGETHER) {
+        let deeds: Vec<Deed> = some.iter().map(|(_, deed)| deed.clone()).collect();
         let judged = aim.judge(session, &deeds).await?;
-        for (selector, result) in some.iter().zip(judged) {
-            if result.is_ok() {
-                let through = Through::First(vec![first(selector)], Box::new(Through::Sends));
+        for ((name, deed), result) in some.iter().zip(judged) {
+            let role = format!("caller of {name}");
+            if result.is_ok() && members.iter().all(|member| member.role != role) {
                 members.push(Member {
-                    role: format!("caller of {}", hex::encode_prefixed(selector)),
-                    through: vec![through],
+                    role,
+                    through: vec![Through::Instead(deed.clone())],
                     ..Member::whoever()
                 });
             }
         }
     }
     Ok(members)
+}
+
+/// The calls that upgrade a proxy to `target`, with nothing to run and with the first of `functions` that
+/// succeeds for anybody.
+async fn siblings(
+    session: &mut Session,
+    proxy: Address,
+    target: Address,
+    functions: &[[u8; 4]],
+) -> Result<Vec<(&'static str, Bytes)>, InspectError> {
+    let to = IProxy::upgradeToCall {
+        newImplementation: target,
+    };
+    let with = |data: Bytes| {
+        let call = IProxy::upgradeToAndCallCall {
+            newImplementation: target,
+            data,
+        };
+        (
+            "upgradeToAndCall(address,bytes)",
+            Bytes::from(call.abi_encode()),
+        )
+    };
+    let some = || functions.iter().take(TOGETHER);
+    let answers = session.ask(some().map(|own| (proxy, own.to_vec()))).await?;
+    let harmless = some().zip(&answers).find(|(_, played)| {
+        let outcome = played.outcomes.first();
+        outcome.is_some_and(|outcome| outcome.status.is_success())
+    });
+    let harmless = harmless.map(|(own, _)| with(Bytes::copy_from_slice(own)));
+    let plain = [
+        ("upgradeTo(address)", Bytes::from(to.abi_encode())),
+        with(Bytes::new()),
+    ];
+    Ok(plain.into_iter().chain(harmless).collect())
 }
 
 fn calldata(selector: &[u8; 4]) -> Bytes {

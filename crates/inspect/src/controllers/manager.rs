@@ -163,6 +163,16 @@ pub(super) async fn look(
             admins(session, manager, &mut found, admin, Some(&gives), known).await?;
         }
     }
+    if let Some(admin) = word(0).filter(|admin| ![ADMIN, role].contains(admin)) {
+        let question = IAccess::getRoleAdminCall { roleId: admin }.abi_encode();
+        let answers = session.ask([(manager, question)]).await?;
+        let above = answers.first().and_then(|played| played.word());
+        if above != Some(U256::from(ADMIN)) {
+            found.unknown.push(format!(
+                "who gives role {admin} of {manager}, which gives role {role}, was not followed"
+            ));
+        }
+    }
     if found.members.is_empty() {
         let role = format!("member of role {role} or of its admins");
         found.unknown.push(nobody(&role, manager));

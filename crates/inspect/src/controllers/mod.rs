@@ -15,6 +15,7 @@ pub(crate) mod logs;
 pub(crate) mod manager;
 pub(crate) mod osx;
 mod past;
+mod pending;
 mod power;
 mod release;
 mod roles;

@@ -313,6 +313,10 @@ impl<'a> Tree<'a> {
         let delay = power.paths.iter().map(|path| path.delay_seconds).min();
         power.fewest_signers = fewest;
         power.delay_seconds = delay;
+        if !power.paths.is_empty() && power.paths.iter().all(|path| !path.proven) {
+            let why = "no path was seen to upgrade: what each takes is only claimed";
+            self.unknown.insert(why.into());
+        }
         power.complete = self.unknown.is_empty();
         power.unknown = self.unknown.into_iter().collect();
         power

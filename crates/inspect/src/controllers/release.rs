@@ -210,6 +210,14 @@ pub(super) async fn further(
 ) -> Result<Further, InspectError> {
     let (address, kind) = (ask.address, ask.kind);
     let mut further = Further::default();
+    if matches!(
+        kind,
+        "governor" | "aragon-kernel" | "aragon-agent" | "aragon-dao" | "aragon-voting"
+    ) {
+        further.unknown.push(format!(
+            "the code of {address} is not held against the releases of a {kind}: what else makes it act was not looked at"
+        ));
+    }
     let Some(vocabulary) = vocabulary(kind, ask.receives.is_some()) else {
         return Ok(further);
     };
@@ -334,6 +342,13 @@ pub(crate) fn own_functions(kind: ProxyKind, code: &[u8]) -> Option<String> {
     Some(format!(
         "the proxy itself {strange}, which were not looked at"
     ))
+}
+
+/// The functions of a proxy's own code beside those of OpenZeppelin's and `verbs`, in words.
+pub(super) fn beyond_proxies(has: &Functions, verbs: &[[u8; 4]]) -> Option<String> {
+    let known = PROXY.iter().map(|name| selector(name));
+    let known: Vec<_> = known.chain(verbs.iter().copied()).collect();
+    beside(has, &known)
 }
 
 /// The functions beside those that upgrade, and that say who may, in words.

@@ -22,6 +22,9 @@ alloy_sol_types::sol! {
     }
 }
 
+/// Roles over roles that are followed.
+const ADMINS: usize = 8;
+
 /// The timelock at `timelock`; `None` when it is none.
 pub(super) async fn look(
     session: &mut Session,
@@ -228,35 +231,49 @@ pub(super) async fn role_members(
             found.add(Member::alone(account, name.clone(), through.clone()));
         }
     }
-    let admin = roles::admin_of(session, contract, role).await?;
-    let Some(admin) = admin.filter(|admin| *admin != role) else {
-        if from_logs && found.members.len() == before {
-            found.unknown.push(nobody(&name, contract));
+    // Whoever gives a role is given it by another, and so on.
+    let mut chain = vec![role];
+    let mut somebody = found.members.len() > before;
+    while let Some(last) = chain.last() {
+        let admin = roles::admin_of(session, contract, *last).await?;
+        let Some(admin) = admin.filter(|admin| !chain.contains(admin)) else {
+            break;
+        };
+        if chain.len() > ADMINS {
+            found.unknown.push(format!(
+                "who gives {} of {contract} was not followed any further",
+                roles::named(admin)
+            ));
+            break;
         }
-        return Ok(());
-    };
-    let givers = told(
-        found,
-        roles::holders(session, contract, admin, known).await?,
-    );
-    let somebody = |who: &Address| *who != contract;
-    if from_logs && found.members.len() == before && !givers.iter().any(somebody) {
+        let givers = told(
+            found,
+            roles::holders(session, contract, admin, known).await?,
+        );
+        somebody |= givers.iter().any(|who| *who != contract);
+        for account in givers {
+            if account == contract || found.members.iter().any(|m| m.address == account) {
+                continue;
+            }
+            let grants = chain.iter().rev().map(|role| {
+                let role = *role;
+                let grant = IRoles::grantRoleCall { role, account };
+                Step::new(account, contract, grant.abi_encode())
+            });
+            let through = Through::First(grants.collect(), Box::new(through.clone()));
+            let role = format!("role admin ({})", roles::named(admin));
+            found.add(Member::alone(account, role, through));
+        }
+        if admin.is_zero()
+            && chain.len() == 1
+            && let Some(heir) = default_admin::heir(session, contract, role, through).await?
+        {
+            found.add(heir);
+        }
+        chain.push(admin);
+    }
+    if from_logs && !somebody {
         found.unknown.push(nobody(&name, contract));
-    }
-    for account in givers {
-        if account == contract || found.members.iter().any(|m| m.address == account) {
-            continue;
-        }
-        let grant = IRoles::grantRoleCall { role, account };
-        let first = vec![Step::new(account, contract, grant.abi_encode())];
-        let through = Through::First(first, Box::new(through.clone()));
-        let role = format!("role admin ({})", roles::named(admin));
-        found.add(Member::alone(account, role, through));
-    }
-    if admin.is_zero()
-        && let Some(heir) = default_admin::heir(session, contract, role, through).await?
-    {
-        found.add(heir);
     }
     Ok(())
 }
