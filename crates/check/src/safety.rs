@@ -71,7 +71,8 @@ pub(crate) fn inspect(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> O
     opcodes::inspect(&subject, &mut outcome);
     upgrade_function::inspect(&subject, before.as_ref(), &mut outcome);
     stored_functions::inspect(&subject, green.layout, &mut outcome);
-    initializers::inspect(&subject, before.as_ref(), &mut outcome);
+    let layouts = [blue, green].map(|side| side.layout);
+    initializers::inspect(&subject, before.as_ref(), layouts, &mut outcome);
     annotations::inspect(&subject, &mut outcome);
     outcome
 }

@@ -16,7 +16,7 @@ mod writes;
 use super::Subject;
 use conditions::Weight;
 use cutover_types::source::{Node, Reached, Tree, id, kind, unresolved, visit};
-pub(super) use door::{Door, door};
+pub(super) use door::{Door, door, locks, sets};
 use ways::Inside;
 
 /// What stands between a stranger and the end of a function.

@@ -5,12 +5,24 @@ mod events;
 mod locked;
 mod open;
 mod parents;
+mod places;
+mod reopened;
 mod versions;
 
 use super::{Outcome, Subject, name};
-use cutover_types::source::{Node, documentation, is_interface};
+use cutover_types::{
+    StorageLayout,
+    source::{Node, documentation, is_interface},
+};
+use reopened::Laid;
 
-pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome: &mut Outcome) {
+/// `layouts` are blue's and green's.
+pub(super) fn inspect(
+    subject: &Subject<'_>,
+    blue: Option<&Subject<'_>>,
+    layouts: [Option<&StorageLayout>; 2],
+    outcome: &mut Outcome,
+) {
     let Some(contract) = subject.linearized.first() else {
         return;
     };
@@ -19,6 +31,13 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
     }
     calls::inspect(subject, blue, contract, outcome);
     open::inspect(subject, blue, outcome);
+    if let (Some(blue), [Some(before), Some(layout)]) = (blue, layouts) {
+        let blue = Laid {
+            subject: blue,
+            layout: before,
+        };
+        reopened::inspect(&blue, &Laid { subject, layout }, outcome);
+    }
     versions::inspect(subject, blue, contract, outcome);
     locked::inspect(subject, contract, outcome);
 }

@@ -15,7 +15,10 @@ use super::{
 };
 use alloy_primitives::U256;
 use cutover_types::source::{Node, Tree, entry_points, id, kind, visit};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+};
 
 /// A time that has been, and one that will be.
 const TIMES: [u64; 2] = [1, 1 << 40];
@@ -39,6 +42,30 @@ pub(in crate::safety) enum Door {
 
 /// Looks at a function that asks state and not its caller.
 pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> Door {
+    look(subject, function).0
+}
+
+/// The state that shuts a function behind its caller: what it asks and changes itself.
+pub(in crate::safety) fn locks<'a>(subject: &Subject<'a>, function: Node<'a>) -> BTreeSet<i64> {
+    look(subject, function).1
+}
+
+/// What a function puts into state that is not zero, and what all of its contract does.
+pub(in crate::safety) fn sets<'a>(subject: &Subject<'a>, function: Node<'a>) -> [BTreeSet<i64>; 2] {
+    let inside = Inside::new(subject, function);
+    let looks = Looks::new(subject, function, &inside);
+    let set = |all: &[Write<'a>]| {
+        all.iter()
+            .filter(|one| !one.is_zero())
+            .map(|one| one.to)
+            .collect()
+    };
+    let own: BTreeSet<_> = set(&looks.own);
+    let all = own.union(&set(&looks.others)).copied().collect();
+    [own, all]
+}
+
+fn look<'a>(subject: &Subject<'a>, function: Node<'a>) -> (Door, BTreeSet<i64>) {
     let inside = Inside::new(subject, function);
     let looks = Looks::new(subject, function, &inside);
     let mut doors = Vec::new();
@@ -56,10 +83,8 @@ pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> 
             doors.push(looks.at_assembly(&one.node));
         }
     }
-    doors
-        .into_iter()
-        .max()
-        .unwrap_or(Door::Open(BTreeSet::new()))
+    let door = doors.into_iter().max();
+    (door.unwrap_or(Door::Open(BTreeSet::new())), looks.locks())
 }
 
 /// The conditions of one function by the branch they are in.
@@ -76,6 +101,9 @@ struct Looks<'s, 'a> {
     stores: bool,
     skips: Skips,
     function: Node<'a>,
+    /// What conditions ask, and what of it is surely changed.
+    asked: RefCell<BTreeSet<i64>>,
+    shut: RefCell<BTreeSet<i64>>,
 }
 
 impl<'s, 'a> Looks<'s, 'a> {
@@ -99,6 +127,20 @@ impl<'s, 'a> Looks<'s, 'a> {
             skips: Skips::of(subject, &flow, inside),
             function,
             flow,
+            asked: RefCell::default(),
+            shut: RefCell::default(),
+        }
+    }
+
+    /// What shuts the function, as far as its conditions were looked at.
+    fn locks(&self) -> BTreeSet<i64> {
+        let shut = self.shut.borrow();
+        match shut.is_empty() {
+            false => shut.clone(),
+            true => {
+                let own: BTreeSet<_> = self.own.iter().map(|write| write.to).collect();
+                self.asked.borrow().intersection(&own).copied().collect()
+            }
         }
     }
 
@@ -204,6 +246,7 @@ impl<'s, 'a> Looks<'s, 'a> {
         if weight < Weight::Block {
             return None;
         }
+        self.asked.borrow_mut().extend(&value.states);
         if value.marks.any(Marks::AWAY) {
             return Some(self.away(inside, tree, must, &value));
         }
@@ -266,6 +309,7 @@ impl<'s, 'a> Looks<'s, 'a> {
         let names = || self.names(&value.states);
         shut.retain(|to| !open.contains(to));
         if !shut.is_empty() {
+            self.shut.borrow_mut().extend(&shut);
             let back = |write: &&Write<'a>| shut.contains(&write.to) && passes(write) == Some(true);
             return Some(
                 match self

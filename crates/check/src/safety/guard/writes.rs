@@ -17,6 +17,17 @@ pub(super) struct Write<'a> {
     place: usize,
 }
 
+impl Write<'_> {
+    /// Whether what is written is zero, as the source says.
+    pub(super) fn is_zero(&self) -> bool {
+        match self.what {
+            What::Nothing => true,
+            What::Value(value) => matches!(value["value"].as_str(), Some("false" | "0")),
+            What::Step | What::Anything => false,
+        }
+    }
+}
+
 /// What is written.
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {

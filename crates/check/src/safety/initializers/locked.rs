@@ -4,7 +4,13 @@ use super::modified;
 use crate::{
     input::Kind,
     rules,
-    safety::{Outcome, Subject, fixed_target::Targets, guard::runs, name, opcodes::operations},
+    safety::{
+        Outcome, Subject,
+        fixed_target::Targets,
+        guard::{locks, runs, sets},
+        name,
+        opcodes::operations,
+    },
 };
 use cutover_types::source::{Node, Reached, constructors, entry_points, kind, visit};
 
@@ -13,7 +19,7 @@ pub(super) fn inspect(subject: &Subject<'_>, contract: &Node<'_>, outcome: &mut 
     let open = entries
         .iter()
         .find(|entry| modified(entry, &["initializer", "reinitializer"]));
-    let Some(open) = open.filter(|_| !is_locked(subject)) else {
+    let Some(open) = open.filter(|open| !is_locked(subject, **open)) else {
         return;
     };
     let rule = rules::IMPLEMENTATION_NOT_LOCKED;
@@ -58,8 +64,9 @@ pub(super) fn inspect(subject: &Subject<'_>, contract: &Node<'_>, outcome: &mut 
     }
 }
 
-/// Whether a constructor leaves nothing to initialize, as far as names tell.
-fn is_locked(subject: &Subject<'_>) -> bool {
+/// Whether a constructor leaves nothing to initialize: as far as names tell, or because it sets what
+/// shuts the initializer.
+fn is_locked<'a>(subject: &Subject<'a>, open: Node<'a>) -> bool {
     let mut found = false;
     for constructor in constructors(subject.linearized) {
         found |= modified(&constructor, &["initializer", "reinitializer"]);
@@ -72,7 +79,14 @@ fn is_locked(subject: &Subject<'_>) -> bool {
             });
         }
     }
-    found
+    let mut constructors = constructors(subject.linearized).into_iter();
+    found || {
+        let locks = locks(subject, open);
+        constructors.any(|one| {
+            let [own, _] = sets(subject, one);
+            !own.is_disjoint(&locks)
+        })
+    }
 }
 
 /// Whether a function compares its own address with one that its code remembers.

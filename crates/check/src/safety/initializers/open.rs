@@ -135,6 +135,11 @@ fn sounds_like(name: &str) -> Option<Name> {
     }
 }
 
+/// Whether a name is an initializer's, or as good as one's.
+pub(super) fn sounds_like_one(name: &str) -> bool {
+    sounds_like(name).is_some_and(|sure| sure != Name::Perhaps)
+}
+
 /// Whether the code that ran before sets a variable of one of these names.
 fn sets(blue: &Subject<'_>, names: &BTreeSet<String>) -> bool {
     let mut found = false;

@@ -241,7 +241,7 @@ fn initializers<'a>(subject: &Subject<'a>) -> Vec<Initializer<'a>> {
 }
 
 /// Name and parameter types.
-fn signature(function: &Node<'_>) -> String {
+pub(super) fn signature(function: &Node<'_>) -> String {
     let mut text = name(function.tree).to_owned();
     let parameters = function.tree["parameters"]["parameters"].as_array();
     for one in parameters.into_iter().flatten() {
