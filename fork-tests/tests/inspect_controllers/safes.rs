@@ -10,6 +10,7 @@ use cutover_types::inspection::Presses;
 
 alloy_sol_types::sol! {
     function enableModule(address module) external;
+    function setFallbackHandler(address handler) external;
     function upgradeTo(address next) external;
 }
 
@@ -126,4 +127,22 @@ async fn optimisms_admin_is_pressed_by_a_safe_of_safes() {
         (Some(2 + 3), Some(0), true),
         "{takes:#?}"
     );
+}
+
+#[tokio::test]
+async fn a_safe_that_passes_calls_on_to_what_obeys_it_takes_no_key() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let council = safe(&world, 1, &a[1..4], 3).await;
+    let (proxy, admin) = owned_by(&world, council).await;
+    let before = look(&world, proxy).await;
+    assert_eq!(power(&before).fewest_signers, Some(3), "{before:#?}");
+    let handler = setFallbackHandlerCall { handler: admin };
+    world
+        .act(council, council, &handler.abi_encode().into())
+        .await;
+    let found = look(&world, proxy).await;
+    let seen = only(holder(&found), "caller, through the fallback handler");
+    assert_eq!((seen.kind.as_str(), seen.proven), ("anyone", true));
+    assert_eq!(power(&found).fewest_signers, Some(0), "{found:#?}");
 }

@@ -112,6 +112,14 @@ pub(super) async fn look(
         (FALLBACK_HANDLER, "fallback handler"),
     ] {
         if let Some(holder) = slot(session, safe, at).await? {
+            if at == FALLBACK_HANDLER {
+                // It calls its handler with anybody's calldata.
+                found.add(Member {
+                    role: "caller, through the fallback handler".into(),
+                    through: vec![Through::Handled(holder)],
+                    ..Member::whoever()
+                });
+            }
             found.add(Member::powerless(holder, role));
         }
     }

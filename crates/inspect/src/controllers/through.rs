@@ -62,6 +62,8 @@ pub(super) enum Through {
     },
     /// As a Safe's module.
     Module,
+    /// By a Safe that passes whatever it does not know on to this contract.
+    Handled(Address),
     /// By a proposal to OpenZeppelin's timelock.
     Timelock {
         proposer: Address,
@@ -251,6 +253,10 @@ impl Through {
                 };
                 vec![Step::new(member, actor, call.abi_encode())]
             }
+            Self::Handled(handler) if step.to == *handler => {
+                vec![Step::new(member, actor, data)]
+            }
+            Self::Handled(_) => return Err("it calls another contract"),
             Self::Executor => {
                 let call = IActs::executeCallCall {
                     target,
