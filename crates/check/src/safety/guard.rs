@@ -5,7 +5,9 @@ mod conditions;
 mod door;
 mod evaluate;
 mod flow;
+mod keys;
 mod marks;
+mod paths;
 mod sure;
 mod truth;
 mod versions;
@@ -17,6 +19,8 @@ use super::Subject;
 use conditions::Weight;
 use cutover_types::source::{Node, Reached, Tree, id, kind, unresolved, visit};
 pub(super) use door::{Door, door, locks, sets};
+use flow::Flow;
+pub(super) use keys::{Opening, opened};
 use ways::Inside;
 
 /// What stands between a stranger and the end of a function.
@@ -50,7 +54,7 @@ pub(super) fn runs<'a>(subject: &Subject<'a>, function: Node<'a>) -> Vec<Reached
 
 pub(super) fn guard<'a>(subject: &Subject<'a>, function: Node<'a>) -> Guard {
     let inside = Inside::new(subject, function);
-    let weight = weigh::heaviest(subject, &inside);
+    let weight = weigh::heaviest(subject, &inside, &Flow::new(subject, &inside));
     if weight == Weight::Caller {
         return Guard::Caller;
     }
@@ -61,13 +65,21 @@ pub(super) fn guard<'a>(subject: &Subject<'a>, function: Node<'a>) -> Guard {
         .collect();
     match weight {
         _ if !unknown.is_empty() => Guard::Unknown(unknown),
-        Weight::Caller => Guard::Caller,
-        Weight::Perhaps => Guard::Caught,
-        Weight::Origin => Guard::Origin,
-        Weight::State => Guard::State,
-        Weight::Block => Guard::Block,
-        Weight::Anybody => Guard::Anybody,
-        Weight::Nothing => Guard::Open,
+        weight => weight.into(),
+    }
+}
+
+impl From<Weight> for Guard {
+    fn from(weight: Weight) -> Self {
+        match weight {
+            Weight::Caller => Self::Caller,
+            Weight::Perhaps => Self::Caught,
+            Weight::Origin => Self::Origin,
+            Weight::State => Self::State,
+            Weight::Block => Self::Block,
+            Weight::Anybody => Self::Anybody,
+            Weight::Nothing => Self::Open,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use cutover_types::{
     StorageLayout,
     source::{Node, documentation, is_interface},
 };
+pub(super) use open::once;
 use reopened::Laid;
 
 /// `layouts` are blue's and green's.

@@ -71,6 +71,36 @@ pub(super) fn slots<'a>(subject: &Subject<'a>, entry: Node<'a>, inside: &[Reache
     slots
 }
 
+/// What expressions can be in all that runs in a function, as far as that is written in the source or
+/// handed in.
+pub(super) struct Values<'s, 'a> {
+    evaluator: Evaluator<'s, 'a>,
+}
+
+impl<'s, 'a> Values<'s, 'a> {
+    pub(super) fn of(subject: &'s Subject<'a>, entry: Node<'a>, inside: &[Reached<'a>]) -> Self {
+        let evaluator = Evaluator {
+            subject,
+            entry,
+            bindings: Bindings::of(subject, inside),
+            steps: Cell::new(MAX_STEPS),
+        };
+        Self { evaluator }
+    }
+
+    pub(super) fn all(&self, inside: Node<'a>, value: &'a Tree) -> BTreeSet<Slot> {
+        self.evaluator.steps.set(MAX_STEPS);
+        let source = Source {
+            inside,
+            block: None,
+            value,
+        };
+        let mut found = BTreeSet::new();
+        self.evaluator.add(source, None, MAX_DEPTH, &mut found);
+        found
+    }
+}
+
 /// What names the slots that a function writes.
 fn writes(inside: Node<'_>) -> Vec<Source<'_>> {
     let mut found = Vec::new();

@@ -1,6 +1,7 @@
 //! A UUPS implementation must keep the function that upgrades it, and not for everybody.
 
 mod itself;
+mod keys;
 mod proxiable;
 
 use super::{
@@ -42,6 +43,7 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
         kept(subject, contract, &upgrades, itself, outcome);
     }
     protected(subject, &entries, outcome);
+    keys::inspect(subject, blue, outcome);
     if itself.is_some() {
         proxiable::inspect(subject, blue, contract, outcome);
     }
@@ -112,18 +114,9 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
     let rule = rules::UNPROTECTED_UPGRADE;
     let mut told = Vec::new();
     for entry in entries {
-        let inside = runs(subject, *entry);
-        let Some(deed) = deed(subject, *entry, &inside) else {
+        let Some((judge, deed)) = judge(subject, *entry) else {
             continue;
         };
-        if never_ends(subject, *entry) || !inside.iter().any(changes_something) {
-            continue;
-        }
-        let judge = inside
-            .iter()
-            .find(|one| name(one.node.tree) == "_authorizeUpgrade")
-            .filter(|_| deed == Deed::Upgrade)
-            .map_or(*entry, |one| one.node);
         // A check may also stand before the call of `_authorizeUpgrade`.
         let seen = guard(subject, judge);
         let seen = match seen {
@@ -193,6 +186,21 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
             ..finding
         });
     }
+}
+
+/// What decides who may do to the proxy what a function does, and what that is.
+fn judge<'a>(subject: &Subject<'a>, entry: Node<'a>) -> Option<(Node<'a>, Deed)> {
+    let inside = runs(subject, entry);
+    let deed = deed(subject, entry, &inside)?;
+    if never_ends(subject, entry) || !inside.iter().any(changes_something) {
+        return None;
+    }
+    let judge = inside
+        .iter()
+        .find(|one| name(one.node.tree) == "_authorizeUpgrade")
+        .filter(|_| deed == Deed::Upgrade)
+        .map_or(entry, |one| one.node);
+    Some((judge, deed))
 }
 
 /// What a function does to the proxy.

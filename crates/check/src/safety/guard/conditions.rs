@@ -257,8 +257,9 @@ pub(super) fn single<'a>(
     tree: &'a Tree,
     must: bool,
 ) -> Weight {
-    let Value { marks, states } = flow.value(inside, tree);
+    let Value { marks, states, .. } = flow.value(inside, tree);
     let operator = tree["operator"].as_str().unwrap_or_default();
+    let lets_in = flow.lets_in(inside, tree, must);
     let excludes = match (kind(tree), operator) {
         ("BinaryOperation", "==" | "!=") => {
             let sides = [&tree["leftExpression"], &tree["rightExpression"]];
@@ -269,8 +270,9 @@ pub(super) fn single<'a>(
         }
         // An entry that nobody made says no.
         ("IndexAccess", _) => !must,
-        _ => flow.lets_in(inside, tree, must),
+        _ => false,
     };
+    let excludes = excludes || lets_in;
     match marks.any(Marks::SENDER | Marks::ORIGIN) {
         true if excludes => Weight::Anybody,
         true if !marks.any(Marks::OTHER | Marks::THIS | Marks::FIXED) => Weight::Anybody,
@@ -281,8 +283,10 @@ pub(super) fn single<'a>(
         {
             Weight::Perhaps
         }
-        true if marks.any(Marks::SENDER) => Weight::Caller,
+        true if marks.any(Marks::SENDER) => flow.compared(&states),
         true => Weight::Origin,
+        // Who chooses the entry chooses one that nobody made.
+        false if lets_in && marks.any(Marks::CHOSEN) => Weight::Nothing,
         // `address(this) == SELF` asks whether a proxy is in front, not who calls.
         false
             if marks.any(Marks::THIS)
@@ -330,7 +334,13 @@ pub(super) fn assembly<'a>(flow: &Flow<'_, 'a>, function: &Node<'a>) -> Weight {
         let firm = marks.any(Marks::OTHER | Marks::FIXED | Marks::THIS);
         heaviest = heaviest.max(match marks.any(Marks::SENDER | Marks::ORIGIN) {
             true if !firm => Weight::Anybody,
-            true if marks.any(Marks::SENDER) => Weight::Caller,
+            true if marks.any(Marks::SENDER) => {
+                let named = flow.outer(block).into_iter();
+                let named = named.filter(|one| {
+                    one.tree["stateVariable"] == true || one.tree["constant"] == true
+                });
+                flow.compared(&named.map(|one| id(one.tree)).collect())
+            }
             true => Weight::Origin,
             false if marks.any(Marks::OTHER) => Weight::State,
             false if marks.any(Marks::BLOCK) => Weight::Block,

@@ -3,7 +3,7 @@
 use super::{
     Subject,
     answers::Answers,
-    conditions::MAX_DEPTH,
+    conditions::{MAX_DEPTH, Weight},
     evaluate::{TIME, evaluate},
     has_token,
     marks::{Marks, Value},
@@ -34,6 +34,10 @@ pub(super) struct Flow<'s, 'a> {
     /// Whether nodes are copies of state, as far as it was asked since anything changed.
     copies: RefCell<HashMap<*const Tree, bool>>,
     answers: RefCell<Answers>,
+    /// State that the caller is compared with.
+    asked: RefCell<BTreeSet<i64>>,
+    /// State that others can change, and what it takes.
+    open: HashMap<i64, Weight>,
     changed: bool,
 }
 
@@ -49,6 +53,8 @@ impl<'s, 'a> Flow<'s, 'a> {
             as_itself: itself.map(|one| id(one.tree)).collect(),
             copies: RefCell::default(),
             answers: RefCell::default(),
+            asked: RefCell::default(),
+            open: HashMap::new(),
             changed: true,
         };
         let first = inside.all.first().map(|one| &one.node.tree["parameters"]);
@@ -56,7 +62,7 @@ impl<'s, 'a> Flow<'s, 'a> {
         for one in parameters.into_iter().flatten() {
             let value = Value {
                 marks: Marks::CHOSEN,
-                states: BTreeSet::new(),
+                ..Value::default()
             };
             flow.add(id(one), &value);
         }
@@ -82,6 +88,30 @@ impl<'s, 'a> Flow<'s, 'a> {
 
     pub(super) fn subject(&self) -> &'s Subject<'a> {
         self.subject
+    }
+
+    /// From now on, what is compared with state that others can change counts for what that takes.
+    pub(super) fn set_open(&mut self, open: HashMap<i64, Weight>) {
+        self.open = open;
+        self.answers = RefCell::default();
+    }
+
+    /// State that the caller was compared with in what was weighed.
+    pub(super) fn asked(&self) -> BTreeSet<i64> {
+        self.asked.borrow().clone()
+    }
+
+    /// What it is worth that the caller is compared with state.
+    pub(super) fn compared(&self, states: &BTreeSet<i64>) -> Weight {
+        self.asked.borrow_mut().extend(states);
+        let open = self.opened(states);
+        open.map_or(Weight::Caller, |open| open.max(Weight::Anybody))
+    }
+
+    /// What it takes to change the most open of some state; `None` where others cannot.
+    pub(super) fn opened(&self, states: &BTreeSet<i64>) -> Option<Weight> {
+        let open = states.iter().filter_map(|one| self.open.get(one));
+        open.copied().min()
     }
 
     /// What is known of conditions.
@@ -169,12 +199,16 @@ impl<'s, 'a> Flow<'s, 'a> {
                 {
                     if states_count {
                         value.states.insert(id(variable.tree));
+                        if member {
+                            value.from.extend(self.roots(inside, &node["expression"]));
+                        }
                     }
                     if member {
                         around.extend(taken_from(node));
                     }
                 } else if let Some(known) = known.filter(|_| states_count) {
                     value.states.extend(&known.states);
+                    value.from.extend(&known.from);
                 }
             }
             true
@@ -195,6 +229,7 @@ impl<'s, 'a> Flow<'s, 'a> {
                 return Value {
                     marks: own(variable.tree),
                     states: [id(variable.tree)].into(),
+                    ..Value::default()
                 };
             }
         }
@@ -294,9 +329,10 @@ impl<'s, 'a> Flow<'s, 'a> {
 
     fn add(&mut self, id: i64, value: &Value) {
         let entry = self.values.entry(id).or_default();
-        let before = (entry.marks, entry.states.len());
+        let size = |value: &Value| (value.marks, value.states.len(), value.from.len());
+        let before = size(entry);
         entry.add(value);
-        if before != (entry.marks, entry.states.len()) {
+        if before != size(entry) {
             self.changed = true;
             self.copies.get_mut().clear();
         }
@@ -311,6 +347,41 @@ impl<'s, 'a> Flow<'s, 'a> {
             self.copies.borrow_mut().insert(key, copied);
             copied
         })
+    }
+
+    /// Where what an expression points at lies: the state variable that it is a part of, or the first
+    /// member of a struct that nobody knows the place of.
+    pub(super) fn roots(&self, inside: &Node<'a>, mut tree: &'a Tree) -> BTreeSet<i64> {
+        let mut last = BTreeSet::new();
+        loop {
+            let variable = self.variable(tree);
+            let pointer = match kind(tree) {
+                "Identifier" | "MemberAccess"
+                    if variable.is_some_and(|one| one.tree["stateVariable"] == true) =>
+                {
+                    return variable.iter().map(|one| id(one.tree)).collect();
+                }
+                "IndexAccess" => {
+                    tree = &tree["baseExpression"];
+                    continue;
+                }
+                "MemberAccess" => {
+                    if let Some(variable) = variable {
+                        last = [id(variable.tree)].into();
+                    }
+                    tree = &tree["expression"];
+                    continue;
+                }
+                "Identifier" => variable.and_then(|one| self.known(&one, place(tree))),
+                "FunctionCall" => {
+                    let called = self.inner(inside, tree);
+                    called.and_then(|called| self.values.get(&id(called.tree)))
+                }
+                _ => None,
+            };
+            let roots = pointer.map(Value::root).filter(|roots| !roots.is_empty());
+            return roots.cloned().unwrap_or(last);
+        }
     }
 
     /// What a variable depends on at a place.
@@ -446,11 +517,13 @@ impl<'s, 'a> Flow<'s, 'a> {
                 let (inside, outside) = self.of_assembly(function, tree);
                 let mut value = Value {
                     marks: inside | outside,
-                    states: BTreeSet::new(),
+                    ..Value::default()
                 };
                 for variable in self.outer(tree) {
                     if variable.tree["stateVariable"] == true {
                         value.states.insert(id(variable.tree));
+                    } else if let Some(known) = self.known(&variable, place(tree)) {
+                        value.states.extend(&known.states);
                     }
                 }
                 for variable in self.set_by(tree).into_iter().chain(self.filled_by(tree)) {

@@ -59,11 +59,22 @@ pub(super) struct Value {
     pub(super) marks: Marks,
     /// State variables and members of structs in storage, by id.
     pub(super) states: BTreeSet<i64>,
+    /// Where those of them lie that are members: the state variable, or the first member that says.
+    pub(super) from: BTreeSet<i64>,
 }
 
 impl Value {
     pub(super) fn add(&mut self, other: &Self) {
         self.marks |= other.marks;
         self.states.extend(&other.states);
+        self.from.extend(&other.from);
+    }
+
+    /// Where what it points at lies.
+    pub(super) fn root(&self) -> &BTreeSet<i64> {
+        match self.from.is_empty() {
+            true => &self.states,
+            false => &self.from,
+        }
     }
 }

@@ -5,31 +5,53 @@
 use super::{
     Subject,
     conditions::{self, Condition, MAX_DEPTH, Weight, assembly, conditions, decides, ends, weight},
-    flow::Flow,
+    flow::{Flow, is_foreign},
     leaves,
-    ways::{Inside, Stops, Way, ways},
+    paths::paths,
+    ways::{Inside, Stops, Way, callee, ways},
     writes::place,
 };
 use cutover_types::source::{Node, Tree, id, kind, visit};
 use std::collections::{HashMap, HashSet};
 
 /// The heaviest condition on the lightest way through a function.
-pub(super) fn heaviest<'a>(subject: &Subject<'a>, inside: &Inside<'a>) -> Weight {
+pub(super) fn heaviest<'a>(
+    subject: &Subject<'a>,
+    inside: &Inside<'a>,
+    flow: &Flow<'_, 'a>,
+) -> Weight {
     let Some(first) = inside.all.first().map(|one| one.node) else {
         return Weight::Nothing;
     };
-    let mut scale = Scale {
-        subject,
-        flow: Flow::new(subject, inside),
-        known: HashMap::new(),
-        open: HashSet::new(),
-    };
-    scale.function(first, true, MAX_DEPTH)
+    Scale::new(subject, flow).function(first, true, MAX_DEPTH)
 }
 
-struct Scale<'s, 'a> {
-    subject: &'s Subject<'a>,
-    flow: Flow<'s, 'a>,
+/// The heaviest condition on the lightest way through a function that comes by a place.
+pub(super) fn heaviest_by<'a>(
+    subject: &Subject<'a>,
+    inside: &Inside<'a>,
+    flow: &Flow<'_, 'a>,
+    place: (&Node<'a>, &'a Tree),
+) -> Weight {
+    let Some(first) = inside.all.first().map(|one| one.node) else {
+        return Weight::Nothing;
+    };
+    let paths = paths(subject, inside, place);
+    let weights = paths.into_iter().map(|taken| {
+        let mut scale = Scale::new(subject, flow);
+        scale.taken = Some(taken.into_iter().collect());
+        scale.function(first, true, MAX_DEPTH)
+    });
+    let lightest = weights.min();
+    lightest.unwrap_or_else(|| heaviest(subject, inside, flow))
+}
+
+struct Scale<'s, 'f, 'a> {
+    subject: &'f Subject<'a>,
+    flow: &'f Flow<'s, 'a>,
+    /// The side of some branches that is gone through, where it is about the way to a place: then
+    /// nothing keeps off who can go on either way.
+    taken: Option<HashMap<*const Tree, bool>>,
     known: HashMap<i64, Weight>,
     /// Functions that are being looked at.
     open: HashSet<i64>,
@@ -103,7 +125,17 @@ impl Asked {
     }
 }
 
-impl<'a> Scale<'_, 'a> {
+impl<'s, 'f, 'a> Scale<'s, 'f, 'a> {
+    fn new(subject: &'f Subject<'a>, flow: &'f Flow<'s, 'a>) -> Self {
+        Self {
+            subject,
+            flow,
+            taken: None,
+            known: HashMap::new(),
+            open: HashSet::new(),
+        }
+    }
+
     fn function(&mut self, function: Node<'a>, first: bool, depth: usize) -> Weight {
         let key = id(function.tree);
         if let Some(known) = self.known.get(&key) {
@@ -162,7 +194,7 @@ impl<'a> Scale<'_, 'a> {
                 end.all.min(early).min(besides.max(Weight::Anybody))
             }
         };
-        found.max(assembly(&self.flow, &function))
+        found.max(assembly(self.flow, &function))
     }
 
     fn parts(&self, function: &Node<'a>, first: bool) -> Parts<'a> {
@@ -244,9 +276,13 @@ impl<'a> Scale<'_, 'a> {
         let function = gone.function;
         let ends = |body: &'a Tree| !body.is_null() && ends(self.subject, function, body);
         let asked =
-            |scale: &Self, must| weight(&scale.flow, function, condition.tree, must, MAX_DEPTH);
+            |scale: &Self, must| weight(scale.flow, function, condition.tree, must, MAX_DEPTH);
         let Some(one) = condition.branch else {
-            return Asked::of(asked(self, condition.must));
+            let skips = self.taken.is_some() && condition.must.is_none();
+            return match skips && !is_foreign(callee(condition.tree)) {
+                true => Asked::NOTHING,
+                false => Asked::of(asked(self, condition.must)),
+            };
         };
         let sides = [("trueBody", true), ("falseBody", false)];
         let goes_on = sides.map(|(body, _)| !ends(&one[body]));
@@ -260,6 +296,21 @@ impl<'a> Scale<'_, 'a> {
             };
             self.branch(gone, branch, before, exits, depth)
         });
+        if let Some(taken) = &self.taken {
+            let taken = taken.get(&std::ptr::from_ref(one)).copied();
+            let ways = sides.iter().zip(inside).zip(goes_on);
+            let ways = ways.filter(|(((_, side), _), goes_on)| match taken {
+                Some(taken) => taken == *side,
+                None => *goes_on,
+            });
+            let ways =
+                ways.map(|(((_, side), inside), _)| asked(self, Some(*side)).max(inside.all));
+            let lightest = ways.min().unwrap_or(Weight::Caller);
+            return Asked {
+                all: lightest,
+                besides: if leaving { Weight::Nothing } else { lightest },
+            };
+        }
         if choice {
             let ways = sides.iter().zip(inside).zip(goes_on);
             let ways = ways.filter(|(_, goes_on)| *goes_on);
@@ -308,7 +359,7 @@ fn is_entry(function: &Node<'_>) -> bool {
     )
 }
 
-fn is_modifier(function: &Node<'_>) -> bool {
+pub(super) fn is_modifier(function: &Node<'_>) -> bool {
     kind(function.tree) == "ModifierDefinition"
 }
 

@@ -156,7 +156,7 @@ fn sets(blue: &Subject<'_>, names: &BTreeSet<String>) -> bool {
 }
 
 /// Whether a modifier's name says that it runs once, and it looks at something.
-fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
+pub(in crate::safety) fn once<'a>(subject: &Subject<'a>, function: &Node<'a>) -> bool {
     let modifiers = function.tree["modifiers"].as_array();
     modifiers.into_iter().flatten().any(|invocation| {
         let named = &invocation["modifierName"];
