@@ -2,6 +2,7 @@
 
 mod advice;
 mod align;
+mod exchanged;
 mod fates;
 mod gaps;
 mod kinds;
@@ -129,6 +130,7 @@ fn places(pair: Pair<'_>, outcome: &mut Outcome) {
     frame.compare(&pair.blue.storage, &pair.green.storage, outcome);
     namespaces::compare(pair, &kinds, outcome);
     words::compare(pair, &blue_gaps, &green_gaps, outcome);
+    exchanged::compare(pair, outcome);
     seeds::compare(pair, outcome);
     // These look at green alone.
     if pair.way == Way::Forward {
