@@ -7,6 +7,7 @@ mod open;
 mod parents;
 mod places;
 mod reopened;
+mod reset;
 mod versions;
 
 use super::{Outcome, Subject, name};
@@ -32,6 +33,7 @@ pub(super) fn inspect(
     }
     calls::inspect(subject, blue, contract, outcome);
     open::inspect(subject, blue, outcome);
+    reset::inspect(subject, layouts[1], outcome);
     if let (Some(blue), [Some(before), Some(layout)]) = (blue, layouts) {
         let blue = Laid {
             subject: blue,
@@ -50,6 +52,29 @@ fn initializes(function: &Node<'_>) -> bool {
         || documentation(function.tree).lines().any(|line| {
             line.split_whitespace().next() == Some("@custom:oz-upgrades-validate-as-initializer")
         })
+}
+
+/// Whether a proxy begins with a function, or with what follows an upgrade.
+fn begins(function: &Node<'_>) -> bool {
+    initializes(function)
+        || modified(function, &["reinitializer"])
+        || open::sounds_like_one(name(function.tree))
+}
+
+/// Whether a modifier says that a function runs once.
+fn is_once(function: &Node<'_>) -> bool {
+    modified(
+        function,
+        &["initializer", "reinitializer", "onlyInitializing"],
+    )
+}
+
+/// Whether a function may change state.
+fn changes(function: &Node<'_>) -> bool {
+    !matches!(
+        function.tree["stateMutability"].as_str(),
+        Some("view" | "pure")
+    )
 }
 
 fn is_open(function: &Node<'_>) -> bool {

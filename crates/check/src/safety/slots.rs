@@ -1,11 +1,13 @@
 //! Slots that functions write by number: constants, and what a caller hands in.
 
 mod bindings;
+mod erased;
 
 use super::{Subject, constant};
 use alloy_primitives::{B256, U256};
 use bindings::{Bindings, declared, is_pointer, parameters, results};
 use cutover_types::source::{Node, Reached, Tree, id, kind, visit};
+pub(super) use erased::erased;
 use std::{cell::Cell, collections::BTreeSet};
 
 /// Longest way a slot is followed, and most steps for all that one function writes.

@@ -2,8 +2,7 @@
 //! place, which reads zero on every proxy.
 
 use super::{
-    initializes, modified,
-    open::sounds_like_one,
+    begins, changes, modified,
     places::{Place, Places},
     versions::{is_chosen, signature},
 };
@@ -95,21 +94,6 @@ pub(super) fn inspect(blue: &Laid<'_, '_>, green: &Laid<'_, '_>, outcome: &mut O
             ..finding
         });
     }
-}
-
-/// Whether a function may change state.
-fn changes(function: &Node<'_>) -> bool {
-    !matches!(
-        function.tree["stateMutability"].as_str(),
-        Some("view" | "pure")
-    )
-}
-
-/// Whether a proxy begins with a function.
-fn begins(function: &Node<'_>) -> bool {
-    initializes(function)
-        || modified(function, &["reinitializer"])
-        || sounds_like_one(name(function.tree))
 }
 
 /// Where blue puts anything but zero.
