@@ -16,7 +16,7 @@ const read = name => JSON.parse(fs.readFileSync(path.join(__dirname, name), 'utf
 const log = text => process.stderr.write(`compare-oz: ${text}\n`);
 
 /** Kinds by the first word of a pair's id; the others are transparent. */
-const kinds = { uups: 'uups', untold: 'untold' };
+const kinds = new Map([['uups', 'uups'], ['untold', 'untold']]);
 
 /** Our own pairs: `# id layout safety rules…`, then both sources. */
 function writtenPairs() {
@@ -26,7 +26,7 @@ function writtenPairs() {
   return text.split('\n# ').slice(1).map(block => {
     const [, head, old, fresh] = /^(.*)\n(?:[^]*?\n)?old:([^]*)\nnew:([^]*)$/.exec(block);
     const [id, layout, safety] = head.split(/\s+/);
-    return { id, layout, safety, kind: kinds[id.split('_')[0]] ?? 'transparent', written: { old: expand(old), new: expand(fresh) } };
+    return { id, layout, safety, kind: kinds.get(id.split('_')[0]) ?? 'transparent', written: { old: expand(old), new: expand(fresh) } };
   });
 }
 
