@@ -2,6 +2,7 @@
 
 mod bindings;
 mod erased;
+mod told;
 
 use super::{Subject, constant};
 use alloy_primitives::{B256, U256};
@@ -9,6 +10,7 @@ use bindings::{Bindings, declared, is_pointer, parameters, results};
 use cutover_types::source::{Node, Reached, Tree, id, kind, visit};
 pub(super) use erased::erased;
 use std::{cell::Cell, collections::BTreeSet};
+pub(super) use told::is_told;
 
 /// Longest way a slot is followed, and most steps for all that one function writes.
 const MAX_DEPTH: usize = 32;
@@ -426,6 +428,12 @@ fn moved(sides: &[BTreeSet<Slot>; 2]) -> Vec<Slot> {
     let known = sides.iter().all(|side| !side.is_empty());
     let all = sides.iter().flat_map(chosen);
     all.filter(|_| known).collect()
+}
+
+/// Whether a name in assembly is the slot of a variable.
+fn is_variable_slot(tree: &Tree) -> bool {
+    let name = tree["name"].as_str().unwrap_or_default();
+    name.ends_with(".slot") || name.ends_with("_slot")
 }
 
 /// Whether a value of this type can be any slot, or holds one that can.

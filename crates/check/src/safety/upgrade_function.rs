@@ -2,6 +2,7 @@
 
 mod itself;
 mod keys;
+mod nowhere;
 mod proxiable;
 
 use super::{
@@ -17,6 +18,7 @@ use cutover_types::{
     source::{Node, Reached, Tree, entry_points, kind, visit},
 };
 use itself::{Itself, itself, puts};
+use nowhere::{Lands, lands, wanted};
 
 /// Internal functions of OpenZeppelin's and zos's libraries that put another implementation in place.
 const SWITCHES: [&str; 6] = [
@@ -40,7 +42,7 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
         .collect();
     let itself = itself(subject, blue);
     if let Some(itself) = &itself {
-        kept(subject, contract, &upgrades, itself, outcome);
+        kept(subject, blue, contract, &upgrades, itself, outcome);
     }
     protected(subject, &entries, outcome);
     keys::inspect(subject, blue, outcome);
@@ -51,6 +53,7 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
 
 fn kept<'a>(
     subject: &Subject<'a>,
+    blue: Option<&Subject<'_>>,
     contract: &Node<'_>,
     upgrades: &[Node<'a>],
     itself: &Itself<'_>,
@@ -84,7 +87,35 @@ fn kept<'a>(
             ..subject.finding(rule, one, one.tree, message)
         }
     } else {
-        return;
+        let wanted = wanted(subject, blue);
+        let live = upgrades.iter().filter(|one| !never_ends(subject, **one));
+        let Some((best, one)) = live
+            .map(|one| (lands(subject, *one, &wanted), one))
+            .max_by_key(|(lands, _)| *lands)
+        else {
+            return;
+        };
+        let what = name(one.tree);
+        match best {
+            Lands::Slot => return,
+            Lands::Perhaps => {
+                outcome.unknown.push(format!(
+                    "whether `{what}` puts another implementation in place is not known: it runs code that is not at hand, or writes a slot that cannot be told"
+                ));
+                return;
+            }
+            Lands::Variable
+                if blue.is_some_and(|blue| nowhere::is_in_a_variable(blue, &wanted)) =>
+            {
+                return;
+            }
+            Lands::Variable | Lands::Nowhere => {
+                let message = format!(
+                    "`{what}` does not write the slot the proxy reads its implementation from: {last}"
+                );
+                subject.finding(rule, one, one.tree, message)
+            }
+        }
     };
     outcome.findings.push(finding);
 }

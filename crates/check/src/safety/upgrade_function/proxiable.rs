@@ -23,9 +23,7 @@ pub(super) fn inspect(
     if subject.allowed(rule, contract) {
         return;
     }
-    let wanted = function(blue)
-        .and_then(|one| returned(blue, one))
-        .unwrap_or(abi::IMPLEMENTATION_SLOT);
+    let wanted = slot(blue).unwrap_or(abi::IMPLEMENTATION_SLOT);
     let Some(ours) = function(subject) else {
         let message = format!(
             "`{}` has no `proxiableUUID()`, which blue's upgrade function asks for: the upgrade reverts",
@@ -56,6 +54,11 @@ pub(super) fn function<'a>(subject: &Subject<'a>) -> Option<Node<'a>> {
     entry_points(subject.linearized)
         .into_iter()
         .find(|one| is_uuid(one.tree) && one.tree["body"].is_object())
+}
+
+/// The slot a contract says its proxy's implementation is in.
+pub(super) fn slot(subject: &Subject<'_>) -> Option<B256> {
+    returned(subject, function(subject)?)
 }
 
 /// Whether a contract calls another's `proxiableUUID`.
