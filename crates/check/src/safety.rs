@@ -18,7 +18,8 @@ use cutover_types::{
     check::Role,
     source::{CallGraph, Index, Node, Tree, allows},
 };
-use std::{cell::RefCell, collections::HashMap};
+use slots::Slots;
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 /// What the safety rules say.
 #[derive(Debug, Default)]
@@ -39,6 +40,10 @@ pub(crate) struct Subject<'a> {
     options: &'a Options,
     /// Whether functions always revert, by id and by how many levels were looked at.
     stuck: RefCell<HashMap<(i64, usize), bool>>,
+    /// What functions write by number, by id.
+    written: RefCell<HashMap<i64, Rc<Slots>>>,
+    /// What becomes of the conditions of functions, by id.
+    doors: RefCell<HashMap<i64, Rc<guard::Seen>>>,
 }
 
 /// Looks at green; blue says what its proxy has been through already.
@@ -58,23 +63,53 @@ pub(crate) fn inspect(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> O
         ));
         return outcome;
     };
-    let subject = Subject::new(&index, &linearized, options);
     let before = blue.index();
     let before = before
         .as_deref()
         .and_then(|index| Some((index, chain(index, blue)?)));
-    let before = before
-        .as_ref()
-        .map(|(index, linearized)| Subject::new(index, linearized, options));
-    linking::called(&subject, green.libraries, &mut outcome);
-    construction::inspect(&subject, &mut outcome);
-    opcodes::inspect(&subject, &mut outcome);
-    upgrade_function::inspect(&subject, before.as_ref(), &mut outcome);
-    stored_functions::inspect(&subject, green.layout, &mut outcome);
-    let layouts = [blue, green].map(|side| side.layout);
-    initializers::inspect(&subject, before.as_ref(), layouts, &mut outcome);
-    annotations::inspect(&subject, &mut outcome);
+    // What subjects remember is not shared: each thread has its own.
+    let subjects = || {
+        let before = before.as_ref();
+        let before = before.map(|(index, linearized)| Subject::new(index, linearized, options));
+        (Subject::new(&index, &linearized, options), before)
+    };
+    let construction = || {
+        let (subject, before) = subjects();
+        let mut outcome = Outcome::default();
+        linking::called(&subject, green.libraries, &mut outcome);
+        construction::inspect(&subject, &mut outcome);
+        upgrade_function::inspect(&subject, before.as_ref(), &mut outcome);
+        stored_functions::inspect(&subject, green.layout, &mut outcome);
+        outcome
+    };
+    let initialization = || {
+        let (subject, before) = subjects();
+        let mut outcome = Outcome::default();
+        opcodes::inspect(&subject, &mut outcome);
+        let layouts = [blue, green].map(|side| side.layout);
+        initializers::inspect(&subject, before.as_ref(), layouts, &mut outcome);
+        annotations::inspect(&subject, &mut outcome);
+        outcome
+    };
+    let (here, there) = std::thread::scope(|scope| {
+        let there = scope.spawn(initialization);
+        let here = construction();
+        let there = there.join();
+        (
+            here,
+            there.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
+    });
+    outcome.add(here);
+    outcome.add(there);
     outcome
+}
+
+impl Outcome {
+    fn add(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.unknown.extend(other.unknown);
+    }
 }
 
 /// Lets `look` see a side's contract; `None` when its syntax trees are not all there.
@@ -102,6 +137,8 @@ impl<'a> Subject<'a> {
             graph: CallGraph::new(index, linearized),
             options,
             stuck: RefCell::default(),
+            written: RefCell::default(),
+            doors: RefCell::default(),
         }
     }
 

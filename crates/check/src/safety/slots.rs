@@ -4,12 +4,12 @@ mod bindings;
 mod erased;
 mod told;
 
-use super::{Subject, constant};
+use super::{Subject, constant, guard::runs};
 use alloy_primitives::{B256, U256};
 use bindings::{Bindings, declared, is_pointer, parameters, results};
 use cutover_types::source::{Node, Reached, Tree, id, kind, visit};
 pub(super) use erased::erased;
-use std::{cell::Cell, collections::BTreeSet};
+use std::{cell::Cell, collections::BTreeSet, rc::Rc};
 pub(super) use told::is_told;
 
 /// Longest way a slot is followed, and most steps for all that one function writes.
@@ -43,6 +43,17 @@ pub(super) struct Slots {
     pub(super) written: BTreeSet<Slot>,
     /// Whether something is asked of what the caller hands in for a slot.
     pub(super) asked: bool,
+}
+
+/// The slots that a function which can be called writes, with all that runs in it.
+pub(super) fn slots_of<'a>(subject: &Subject<'a>, entry: Node<'a>) -> Rc<Slots> {
+    let key = id(entry.tree);
+    let known = subject.written.borrow().get(&key).cloned();
+    known.unwrap_or_else(|| {
+        let found = Rc::new(slots(subject, entry, &runs(subject, entry)));
+        subject.written.borrow_mut().insert(key, Rc::clone(&found));
+        found
+    })
 }
 
 /// The slots that a function which can be called writes; `inside` is all that runs in it.

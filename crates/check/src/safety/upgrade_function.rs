@@ -9,7 +9,7 @@ use super::{
     Outcome, Subject, constant,
     guard::{Guard, guard, never_ends, runs},
     name,
-    slots::{Slot, slots},
+    slots::{Slot, slots_of},
 };
 use crate::{input::Kind, rules};
 use alloy_primitives::B256;
@@ -261,7 +261,7 @@ fn deed<'a>(subject: &Subject<'a>, entry: Node<'a>, inside: &[Reached<'a>]) -> O
     if is_upgrade(&entry) || inside.iter().any(|one| switches(subject, one)) {
         return Some(Deed::Upgrade);
     }
-    let slots = slots(subject, entry, inside);
+    let slots = slots_of(subject, entry);
     let writes = |slot: &B256| slots.written.contains(&Slot::Known(*slot));
     if writes(&abi::IMPLEMENTATION_SLOT) {
         return Some(Deed::Upgrade);

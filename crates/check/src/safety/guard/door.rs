@@ -18,6 +18,7 @@ use cutover_types::source::{Node, Tree, entry_points, id, kind, visit};
 use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
+    rc::Rc,
 };
 
 /// A time that has been, and one that will be.
@@ -42,12 +43,12 @@ pub(in crate::safety) enum Door {
 
 /// Looks at a function that asks state and not its caller.
 pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> Door {
-    look(subject, function).0
+    look(subject, function).0.clone()
 }
 
 /// The state that shuts a function behind its caller: what it asks and changes itself.
 pub(in crate::safety) fn locks<'a>(subject: &Subject<'a>, function: Node<'a>) -> BTreeSet<i64> {
-    look(subject, function).1
+    look(subject, function).1.clone()
 }
 
 /// What a function puts into state that is not zero, and what all of its contract does.
@@ -65,7 +66,20 @@ pub(in crate::safety) fn sets<'a>(subject: &Subject<'a>, function: Node<'a>) -> 
     [own, all]
 }
 
-fn look<'a>(subject: &Subject<'a>, function: Node<'a>) -> (Door, BTreeSet<i64>) {
+/// A door, and what shuts it.
+pub(in crate::safety) type Seen = (Door, BTreeSet<i64>);
+
+fn look<'a>(subject: &Subject<'a>, function: Node<'a>) -> Rc<Seen> {
+    let key = id(function.tree);
+    let known = subject.doors.borrow().get(&key).cloned();
+    known.unwrap_or_else(|| {
+        let found = Rc::new(looked(subject, function));
+        subject.doors.borrow_mut().insert(key, Rc::clone(&found));
+        found
+    })
+}
+
+fn looked<'a>(subject: &Subject<'a>, function: Node<'a>) -> Seen {
     let inside = Inside::new(subject, function);
     let looks = Looks::new(subject, function, &inside);
     let mut doors = Vec::new();

@@ -10,9 +10,9 @@ use crate::{
     rules,
     safety::{
         Outcome, Subject,
-        guard::{Guard, guard, locks, never_ends, runs, sets},
+        guard::{Guard, guard, locks, never_ends, sets},
         name,
-        slots::{Slot, slots},
+        slots::{Slot, slots_of},
     },
 };
 use alloy_primitives::{B256, U256};
@@ -110,10 +110,9 @@ fn written_by<'b>(blue: &Laid<'_, 'b>, begun: &[Node<'b>]) -> Vec<Place> {
         .collect();
     let roots: HashSet<_> = blue.layout.namespace_roots.values().collect();
     for entry in entry_points(subject.linearized) {
-        let inside = runs(subject, entry);
-        for slot in slots(subject, entry, &inside).written {
+        for slot in &slots_of(subject, entry).written {
             // A pointer to a namespace is not its first slot.
-            if let Slot::Known(slot) = slot
+            if let Slot::Known(slot) = *slot
                 && !roots.contains(&slot)
             {
                 written.push(Place {

@@ -7,7 +7,7 @@ use crate::{
         Subject,
         guard::{never_ends, runs},
         name,
-        slots::{Slot, slots},
+        slots::{Slot, slots_of},
     },
 };
 use cutover_types::{
@@ -67,7 +67,9 @@ fn upgrade_of<'a>(subject: &Subject<'a>) -> Option<&'a str> {
 /// Whether a function writes ERC-1967's slot of the implementation.
 pub(super) fn puts<'a>(subject: &Subject<'a>, entry: Node<'a>) -> bool {
     let inside = runs(subject, entry);
-    let written = || slots(subject, entry, &inside).written;
+    let written = || slots_of(subject, entry);
     inside.iter().any(|one| writes_slot(subject, one))
-        || written().contains(&Slot::Known(abi::IMPLEMENTATION_SLOT))
+        || written()
+            .written
+            .contains(&Slot::Known(abi::IMPLEMENTATION_SLOT))
 }

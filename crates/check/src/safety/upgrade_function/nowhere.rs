@@ -4,7 +4,7 @@ use super::{is_upgrade, proxiable, writes_slot};
 use crate::safety::{
     Subject,
     guard::runs,
-    slots::{Slot, is_told, slots},
+    slots::{Slot, is_told, slots_of},
 };
 use alloy_primitives::{B256, keccak256};
 use cutover_types::{
@@ -38,8 +38,8 @@ pub(super) fn wanted(subject: &Subject<'_>, blue: Option<&Subject<'_>>) -> BTree
         Some(blue) => {
             all.extend(said(blue));
             for entry in entry_points(blue.linearized).into_iter().filter(is_upgrade) {
-                let written = slots(blue, entry, &runs(blue, entry)).written;
-                all.extend(written.into_iter().filter_map(known));
+                let slots = slots_of(blue, entry);
+                all.extend(slots.written.iter().copied().filter_map(known));
             }
         }
         None => all.extend(said(subject)),
@@ -49,7 +49,8 @@ pub(super) fn wanted(subject: &Subject<'_>, blue: Option<&Subject<'_>>) -> BTree
 
 pub(super) fn lands<'a>(subject: &Subject<'a>, entry: Node<'a>, wanted: &BTreeSet<B256>) -> Lands {
     let inside = runs(subject, entry);
-    let written = slots(subject, entry, &inside).written;
+    let slots = slots_of(subject, entry);
+    let written = &slots.written;
     let there = |slot: &Slot| known(*slot).is_none_or(|slot| wanted.contains(&slot));
     if written.iter().any(there) || inside.iter().any(|one| writes_slot(subject, one)) {
         return Lands::Slot;
