@@ -1,7 +1,7 @@
 //! How green was built: sizes that do not deploy, opcodes the chain may lack, known bugs of the compiler.
 
 mod bugs;
-mod evm;
+pub(crate) mod evm;
 
 use crate::{Options, Side, rules};
 use cutover_types::{Finding, Hardfork, Severity, text::terminal};

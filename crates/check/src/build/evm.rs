@@ -122,7 +122,7 @@ pub(super) fn needed(code: &[u8]) -> (Level, Vec<&'static str>) {
 }
 
 /// Place, opcode and pushed bytes of each instruction.
-fn instructions(code: &[u8]) -> impl Iterator<Item = (usize, u8, &[u8])> {
+pub(crate) fn instructions(code: &[u8]) -> impl Iterator<Item = (usize, u8, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let place = at;

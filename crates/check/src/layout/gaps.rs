@@ -11,7 +11,7 @@ use std::{
 
 /// Why an array counts as a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     /// Its name says so, and no code refers to it.
     Name,
     /// It is the last of its contract, private, and no code refers to it.
@@ -19,7 +19,7 @@ pub(super) enum Sign {
 }
 
 /// Tells gaps from variables in one layout.
-pub(super) struct Gaps<'a> {
+pub(crate) struct Gaps<'a> {
     types: &'a BTreeMap<String, TypeInfo>,
     sources: Option<&'a Sources>,
     /// What the syntax trees say; looked for when there is something like a gap.
@@ -35,7 +35,7 @@ struct Seen {
 }
 
 impl<'a> Gaps<'a> {
-    pub(super) fn of(layout: &'a StorageLayout, sources: Option<&'a Sources>) -> Self {
+    pub(crate) fn of(layout: &'a StorageLayout, sources: Option<&'a Sources>) -> Self {
         Self {
             types: &layout.types,
             sources,
@@ -44,7 +44,7 @@ impl<'a> Gaps<'a> {
     }
 
     /// Whether an item holds nothing, and what says so. An array that code refers to is a variable.
-    pub(super) fn sign(&self, item: &StorageItem) -> Option<Sign> {
+    pub(crate) fn sign(&self, item: &StorageItem) -> Option<Sign> {
         let base = self.elements(item)?;
         let Some(sources) = self.sources else {
             let name = item.label.trim_start_matches('_').to_ascii_lowercase();

@@ -43,7 +43,7 @@ pub(super) fn inspect(pair: Pair<'_>, outcome: &mut Outcome) {
 }
 
 /// The bytes of one slot.
-pub(super) fn word(slot: B256) -> Range {
+pub(crate) fn word(slot: B256) -> Range {
     let start = U512::from(U256::from_be_bytes(slot.0)) * U512::from(32);
     Range {
         start,

@@ -6,6 +6,7 @@
 mod code;
 mod damage;
 mod initialized;
+mod kept;
 mod reinitializers;
 mod unexplained;
 mod values;
@@ -30,6 +31,8 @@ pub struct Live {
     pub block: Option<BlockId>,
     /// The beacon that names the implementation.
     pub beacon: Option<Address>,
+    /// The proxy's slot with the implementation, when that is where it stands.
+    pub target_slot: Option<B256>,
     /// The implementation.
     pub address: Address,
     /// Its runtime code.
@@ -96,6 +99,7 @@ pub(crate) fn inspect(
     let code = code::compare(blue, live, &mut outcome);
     let mut values = values::read(blue, green, live);
     damage::attach(findings, &values, live);
+    kept::inspect(blue, green, options.proxy_code.as_ref(), live, &mut outcome);
     let initialized = initialized::inspect(blue, green, live, &mut outcome);
     let unexplained = unexplained::inspect(green, live, &values.explained, &mut outcome);
     let recording = live

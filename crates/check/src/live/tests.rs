@@ -428,3 +428,60 @@ fn blue_that_does_not_run_blocks_and_other_metadata_does_not() {
         }
     }
 }
+
+/// Rules, severities and labels of what lies over the proxy's own slots.
+fn over_the_proxy(
+    blue: &StorageLayout,
+    green: &StorageLayout,
+    target: u64,
+    proxy_code: &[u8],
+) -> Vec<(Severity, String)> {
+    let options = Options {
+        live: Some(Live {
+            target_slot: Some(slot(target)),
+            ..Live::default()
+        }),
+        proxy_code: Some(proxy_code.to_vec().into()),
+        ..Options::default()
+    };
+    let report = check(&side(blue), &side(green), &options);
+    let found = report.findings.into_iter();
+    found
+        .filter(|finding| finding.rule == "storage-overlap")
+        .map(|finding| (finding.severity, finding.label.unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn a_new_variable_over_the_slot_of_the_proxys_target_is_an_error() {
+    let blue = layout(vec![item("cap", 0, 0, "t_uint256")]);
+    let green = layout(vec![
+        item("cap", 0, 0, "t_uint256"),
+        item("limit", 1, 0, "t_uint256"),
+    ]);
+    let error = vec![(Severity::Error, "limit".to_owned())];
+    assert_eq!(over_the_proxy(&blue, &green, 1, &[]), error);
+    assert_eq!(over_the_proxy(&blue, &green, 2, &[]), []);
+    // The owner, in a slot that the proxy's code reads: PUSH1 1 SLOAD.
+    assert_eq!(over_the_proxy(&blue, &green, 7, &[0x60, 1, 0x54]), error);
+}
+
+#[test]
+fn a_stand_in_for_the_proxys_variable_is_silent_and_a_flag_over_it_a_warning() {
+    let stand_in = layout(vec![
+        item("_target", 0, 0, "t_address"),
+        item("cap", 1, 0, "t_uint256"),
+    ]);
+    assert_eq!(over_the_proxy(&stand_in, &stand_in, 0, &[]), []);
+    let mapping = layout(vec![item(
+        "balances",
+        0,
+        0,
+        "t_mapping(t_address,t_uint256)",
+    )]);
+    assert_eq!(over_the_proxy(&mapping, &mapping, 0, &[]), []);
+    // An initializer's flag over the proxy's owner is never what it was written as.
+    let flag = layout(vec![item("initialized", 0, 0, "t_bool")]);
+    let warning = vec![(Severity::Warning, "initialized".to_owned())];
+    assert_eq!(over_the_proxy(&flag, &flag, 0, &[]), warning);
+}

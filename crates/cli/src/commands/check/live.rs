@@ -10,7 +10,12 @@ use alloy_primitives::{Address, B256, Bytes};
 use cutover_artifacts::Reference;
 use cutover_chain::{ChainError, LazyState, Node};
 use cutover_check::{Live, Side};
-use cutover_types::{Hardfork, Missing, inspection::BlockId, progress::Progress, text};
+use cutover_types::{
+    Hardfork, Missing,
+    inspection::{BlockId, Location},
+    progress::Progress,
+    text,
+};
 use std::collections::BTreeSet;
 
 /// How often what was read leads to more to read: a length, then what it is the length of, for each level
@@ -110,6 +115,12 @@ impl Check {
             chain_id: pinned.chain_id,
             block: Some(*block),
             beacon: facts.beacon,
+            target_slot: match facts.location {
+                Location::Slot(slot) | Location::Packed { slot, .. } if facts.beacon.is_none() => {
+                    Some(slot)
+                }
+                _ => None,
+            },
             address,
             code: code::code_at_block(node, address, number).await?,
             seen: self.seen(context, proxy, pinned.chain_id, address).await?,
