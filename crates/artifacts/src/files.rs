@@ -32,11 +32,20 @@ pub(crate) fn parsed<T: DeserializeOwned>(
 pub(crate) fn is_doubled(path: &Path) -> bool {
     let mut start = [0; 64];
     let read = File::open(path).and_then(|mut file| file.read(&mut start));
-    read.is_ok_and(|length| start[..length].trim_ascii_start().starts_with(b"{{"))
+    let doubled = |start| unmarked(start).trim_ascii_start().starts_with(b"{{");
+    read.is_ok_and(|length| doubled(&start[..length]))
+}
+
+/// What some editors put in front of a text to say that it is UTF-8.
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
+
+fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
 /// Etherscan puts a second pair of braces around a standard-JSON input.
 fn single(bytes: &[u8]) -> &[u8] {
+    let bytes = unmarked(bytes);
     let text = bytes.trim_ascii();
     match (text.strip_prefix(b"{{"), text.strip_suffix(b"}}")) {
         (Some(_), Some(_)) if text.len() >= 4 => &text[1..text.len() - 1],

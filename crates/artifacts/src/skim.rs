@@ -1,6 +1,9 @@
 //! Reading a JSON file of any size while keeping only where things are.
 
-use crate::blocks::{BLOCK, Nesting};
+use crate::{
+    blocks::{BLOCK, Nesting},
+    files,
+};
 use std::{
     io::{self, Read},
     ops::Range,
@@ -194,7 +197,11 @@ impl<R: Read> Skim<R> {
 
     fn blank(&mut self) -> Result<(), Flaw> {
         loop {
-            let rest = &self.buffer[self.at..self.end];
+            let mut rest = &self.buffer[self.at..self.end];
+            if self.position() == 0 && rest.starts_with(files::MARK) {
+                self.at += files::MARK.len();
+                rest = &self.buffer[self.at..self.end];
+            }
             let blank = |byte: &&u8| b" \t\r\n".contains(byte);
             self.at += rest.iter().take_while(blank).count();
             if self.at < self.end || !self.fill()? {

@@ -21,6 +21,15 @@ fn standard_json_is_compiled_or_read() {
     );
     assert_eq!(one.runtime, two.runtime);
     assert_eq!(one.runtime, three.runtime);
+    // Some editors put a mark in front.
+    for (name, text, same) in [("input", &input, &one), ("both", &both, &three)] {
+        write(
+            project.path(),
+            &format!("{name}.json"),
+            format!("\u{feff}{text}"),
+        );
+        assert_eq!(from(name).runtime, same.runtime);
+    }
     let error = get(project.path(), "input.json").unwrap_err().to_string();
     assert!(error.contains("src/Token.sol:Linked"), "{error}");
 }
