@@ -1,7 +1,7 @@
 //! Names of root slots that stand for others' values: a constant or a struct that has another root than it had, where
 //! one of the two roots is still somebody's.
 
-use super::{Outcome, Pair};
+use super::{Outcome, Pair, place::short};
 use crate::rules;
 use alloy_primitives::B256;
 use cutover_types::{Finding, StorageLayout, abi::PROXY_SLOTS, layout::SourceLine};
@@ -100,8 +100,4 @@ impl Names {
         named.contract = contract.to_owned();
         named.source = source.cloned();
     }
-}
-
-fn short(contract: &str) -> &str {
-    contract.rsplit(':').next().unwrap_or(contract)
 }

@@ -1,6 +1,6 @@
 //! Namespaces: structs at slots of their own, ERC-7201 or not.
 
-use super::{Outcome, Pair, align::Frame, kinds::Kinds};
+use super::{Outcome, Pair, align::Frame, kinds::Kinds, place::short};
 use crate::rules;
 use alloy_primitives::B256;
 use cutover_types::{Finding, StorageItem, StorageLayout, layout::NamespaceStruct};
@@ -179,8 +179,4 @@ pub(super) fn called(layout: &StorageLayout, id: &str) -> String {
 
 fn labels(members: &[StorageItem]) -> impl Iterator<Item = &str> {
     members.iter().map(|member| member.label.as_str())
-}
-
-fn short(contract: &str) -> &str {
-    contract.rsplit(':').next().unwrap_or(contract)
 }

@@ -1,6 +1,11 @@
 //! Single words at constant slots: `sload`, `sstore`, OpenZeppelin's `StorageSlot`.
 
-use super::{Outcome, Pair, Way, gaps::Gaps, overlaps, place::Range};
+use super::{
+    Outcome, Pair, Way,
+    gaps::Gaps,
+    overlaps,
+    place::{Range, short},
+};
 use crate::rules;
 use alloy_primitives::B256;
 use cutover_types::{
@@ -151,10 +156,6 @@ fn named(slot: B256, used: &SlotUse) -> String {
 
 fn is_proxy(slot: B256) -> bool {
     PROXY_SLOTS.iter().any(|(known, _)| *known == slot)
-}
-
-fn short(contract: &str) -> &str {
-    contract.rsplit(':').next().unwrap_or(contract)
 }
 
 /// What lies over a slot.
