@@ -66,12 +66,7 @@ pub(super) fn slots<'a>(subject: &Subject<'a>, entry: Node<'a>, inside: &[Reache
     if writes.is_empty() {
         return slots;
     }
-    let evaluator = Evaluator {
-        subject,
-        entry,
-        bindings: Bindings::of(subject, inside),
-        steps: Cell::new(MAX_STEPS),
-    };
+    let evaluator = Evaluator::of(subject, entry, inside);
     for write in &writes {
         evaluator.add(*write, None, MAX_DEPTH, &mut slots.written);
     }
@@ -94,13 +89,9 @@ pub(super) struct Values<'s, 'a> {
 
 impl<'s, 'a> Values<'s, 'a> {
     pub(super) fn of(subject: &'s Subject<'a>, entry: Node<'a>, inside: &[Reached<'a>]) -> Self {
-        let evaluator = Evaluator {
-            subject,
-            entry,
-            bindings: Bindings::of(subject, inside),
-            steps: Cell::new(MAX_STEPS),
-        };
-        Self { evaluator }
+        Self {
+            evaluator: Evaluator::of(subject, entry, inside),
+        }
     }
 
     pub(super) fn all(&self, inside: Node<'a>, value: &'a Tree) -> BTreeSet<Slot> {
@@ -192,7 +183,17 @@ struct Evaluator<'s, 'a> {
     steps: Cell<usize>,
 }
 
-impl<'a> Evaluator<'_, 'a> {
+impl<'s, 'a> Evaluator<'s, 'a> {
+    /// For what runs in a function that can be called.
+    fn of(subject: &'s Subject<'a>, entry: Node<'a>, inside: &[Reached<'a>]) -> Self {
+        Self {
+            subject,
+            entry,
+            bindings: Bindings::of(subject, inside),
+            steps: Cell::new(MAX_STEPS),
+        }
+    }
+
     /// Adds all that an expression can be.
     fn add(
         &self,

@@ -1,9 +1,9 @@
 //! Words at slots by number that a function sets back.
 
-use super::{Bindings, Evaluator, MAX_DEPTH, MAX_STEPS, Slot, Source, Subject, is_pointer};
+use super::{Evaluator, MAX_DEPTH, Slot, Source, Subject, is_pointer};
 use alloy_primitives::B256;
 use cutover_types::source::{Node, Reached, kind, visit};
-use std::{cell::Cell, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 /// The slots into which a function puts zero, or something that cannot be told.
 pub(in crate::safety) fn erased<'a>(
@@ -16,12 +16,7 @@ pub(in crate::safety) fn erased<'a>(
     if stores.is_empty() {
         return found;
     }
-    let evaluator = Evaluator {
-        subject,
-        entry,
-        bindings: Bindings::of(subject, inside),
-        steps: Cell::new(MAX_STEPS),
-    };
+    let evaluator = Evaluator::of(subject, entry, inside);
     let all = |source| {
         let mut values = BTreeSet::new();
         evaluator.add(source, None, MAX_DEPTH, &mut values);

@@ -1,10 +1,8 @@
 //! Whether all that a function writes by number can be told.
 
-use super::{
-    Bindings, Evaluator, MAX_DEPTH, MAX_STEPS, Source, Subject, declared, is_variable_slot,
-};
+use super::{Evaluator, MAX_DEPTH, Source, Subject, declared, is_variable_slot};
 use cutover_types::source::{Node, Reached, kind, visit};
-use std::{cell::Cell, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 /// Whether every slot that assembly writes or points at is one whose number shows, a variable's, or
 /// a hash of something.
@@ -17,12 +15,7 @@ pub(in crate::safety) fn is_told<'a>(
     if targets.is_empty() {
         return true;
     }
-    let evaluator = Evaluator {
-        subject,
-        entry,
-        bindings: Bindings::of(subject, inside),
-        steps: Cell::new(MAX_STEPS),
-    };
+    let evaluator = Evaluator::of(subject, entry, inside);
     targets.into_iter().all(|target| {
         let tree = target.value;
         let variable = target
