@@ -11,6 +11,7 @@ mod namespaces;
 pub(crate) mod overlaps;
 mod pairing;
 pub(crate) mod place;
+mod retype;
 mod roots;
 mod search;
 mod seeds;

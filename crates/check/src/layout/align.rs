@@ -6,6 +6,7 @@ use super::{
     kinds::{Answer, Kinds, cut},
     pairing::{self, Matches},
     place::{self, Placed, short},
+    retype,
 };
 use crate::{Options, rules};
 use alloy_primitives::U512;
@@ -186,7 +187,9 @@ impl Frame<'_, '_> {
             Way::Forward => (&new.item.retyped_from, old_label),
             Way::Back => (&old.item.retyped_from, new_label),
         };
-        annotated.is_some() && annotated.as_deref().map(bare) == blue
+        annotated.is_some()
+            && annotated.as_deref().map(bare) == blue
+            && retype::keeps_the_bytes(self.kinds, [old, new].map(|one| one.item.type_id.as_str()))
     }
 
     /// Says so when an array counted as a gap only by its looks and something new takes from it.
