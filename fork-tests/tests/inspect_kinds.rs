@@ -18,6 +18,8 @@ mod diamonds;
 mod erc1967;
 #[path = "inspect_kinds/facade.rs"]
 mod facade;
+#[path = "inspect_kinds/hidden.rs"]
+mod hidden;
 #[path = "inspect_kinds/history.rs"]
 mod history;
 #[path = "inspect_kinds/liars.rs"]

@@ -19,6 +19,17 @@ pub enum InspectError {
         /// What the node said.
         source: ChainError,
     },
+    /// Its code has a way to hand on a call that it does not know, which was not taken.
+    #[error(
+        "cannot tell what {proxy} is: its code can hand calls on to {what}, and did not with the call that was \
+         tried: it may be paused, or choose by function"
+    )]
+    NotTaken {
+        /// Who was asked about.
+        proxy: Address,
+        /// Where the calls would go.
+        what: String,
+    },
     /// The node could not be asked.
     #[error("cannot tell what {proxy} is: the chain could not be read")]
     Chain {

@@ -198,7 +198,7 @@ fn result(instruction: u8, top: Value, under: Value) -> Value {
 }
 
 /// How many values an instruction takes and gives that changes nothing and calls nobody.
-fn arity(instruction: u8) -> Option<(usize, usize)> {
+pub(crate) fn arity(instruction: u8) -> Option<(usize, usize)> {
     Some(match instruction {
         // POP
         0x50 => (1, 0),

@@ -160,7 +160,7 @@ pub(crate) async fn report(
         return Err(InspectError::NoFacet { proxy, facet });
     }
     progress.advance(1);
-    let recognized = kinds::recognize(session, &subject).await?;
+    let mut recognized = kinds::recognize(session, &subject).await?;
     progress.advance(1);
     let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
     let implementation = forward.target;
@@ -214,6 +214,12 @@ pub(crate) async fn report(
     {
         power.complete = false;
         power.unknown.push(why);
+    }
+    if let Some(power) = &mut inspection.power
+        && !recognized.untold.is_empty()
+    {
+        power.complete = false;
+        power.unknown.append(&mut recognized.untold);
     }
     inspection.upgrade = upgrade;
     inspection.rollback = Some(rollback);
@@ -349,6 +355,11 @@ pub(crate) async fn subject(
             forward,
             routes: None,
         }));
+    }
+    let targets = session.targets(&code);
+    if let Some(source) = targets.decided().next() {
+        let what = kinds::elsewhere::words(source, proxy);
+        return Err(InspectError::NotTaken { proxy, what });
     }
     let beacon = session.slot(proxy, BEACON_SLOT).await?.unwrap_or_default();
     Ok(Err(if beacon.is_zero() {

@@ -21,6 +21,7 @@ mod prove;
 mod routes;
 mod session;
 mod snapshot;
+mod targets;
 mod trace;
 mod watch;
 

@@ -3,6 +3,7 @@
 use crate::{
     error::InspectError,
     snapshot::Snapshot,
+    targets::Targets,
     watch::{Read, Watched},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -155,6 +156,11 @@ impl Session {
     /// What was read so far.
     pub(crate) fn known(&self) -> Ref<'_, MemoryState> {
         self.snapshot.known()
+    }
+
+    /// Where `code` hands calls on to.
+    pub(crate) fn targets(&self, code: &[u8]) -> Rc<Targets> {
+        self.snapshot.targets(code)
     }
 
     /// The node.

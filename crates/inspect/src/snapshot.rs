@@ -4,8 +4,9 @@
 use crate::{
     error::InspectError,
     session::{Moment, stranger},
+    targets::{Targets, targets},
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, keccak256};
 use cutover_chain::{ChainError, LazyState, Node};
 use cutover_evm::Environment;
 use cutover_types::{Account, MemoryState, Missing, inspection::BlockId};
@@ -16,10 +17,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::{Future, poll_fn},
     pin::Pin,
+    rc::Rc,
     task::Poll,
 };
 
 type Logs = Result<Vec<Value>, ChainError>;
+
+/// Codes of which is remembered where they hand calls on to.
+const CODES: usize = 4_096;
 
 /// What the node does not give.
 #[derive(Debug, Default)]
@@ -41,6 +46,8 @@ pub(crate) struct Snapshot {
     refused: RefCell<Refused>,
     /// Answers by the text of their filter.
     logs: RefCell<BTreeMap<String, Logs>>,
+    /// Where codes hand calls on to, by their hash: many proxies have one code.
+    targets: RefCell<BTreeMap<B256, Rc<Targets>>>,
     wanted: RefCell<BTreeSet<Missing>>,
     filters: RefCell<BTreeMap<String, Value>>,
     /// Whether whoever misses something waits for the others to miss theirs.
@@ -103,6 +110,7 @@ impl Snapshot {
             state: RefCell::new(state),
             refused: RefCell::default(),
             logs: RefCell::default(),
+            targets: RefCell::default(),
             wanted: RefCell::default(),
             filters: RefCell::default(),
             together: Cell::new(false),
@@ -110,6 +118,21 @@ impl Snapshot {
             waves: Cell::new(0),
             failed: RefCell::default(),
         })
+    }
+
+    /// Where `code` hands calls on to.
+    pub(crate) fn targets(&self, code: &[u8]) -> Rc<Targets> {
+        let hash = keccak256(code);
+        let mut all = self.targets.borrow_mut();
+        if let Some(found) = all.get(&hash) {
+            return Rc::clone(found);
+        }
+        if all.len() >= CODES {
+            all.clear();
+        }
+        let found = Rc::new(targets(code));
+        all.insert(hash, Rc::clone(&found));
+        found
     }
 
     /// What was read so far.

@@ -24,6 +24,11 @@ fn form(before: &str, target: Address, after: &str, tail: &[u8]) -> Vec<u8> {
 
 const MINIMAL: (&str, &str) = ("0x363d3d373d3d3d363d73", "0x5af43d82803e903d91602b57fd5bf3");
 
+/// A minimal proxy of `target`.
+pub async fn minimal(world: &World, target: Address) -> Address {
+    install(world, &form(MINIMAL.0, target, MINIMAL.1, &[])).await
+}
+
 #[tokio::test]
 async fn clones_of_every_form_are_named_and_nobody_can_upgrade_them() {
     let world = World::start().await;

@@ -226,6 +226,10 @@ pub(super) fn stop(error: InspectError) -> eyre::Report {
             chain(&error),
             "try again; if it stays so, do not trust this node",
         ),
+        InspectError::NotTaken { .. } => inconclusive(
+            chain(&error),
+            "give a block at which it handed calls on, with --block",
+        ),
         InspectError::NoFacet { .. } => usage(
             chain(&error),
             "`cutover inspect` without --facet lists the facets",

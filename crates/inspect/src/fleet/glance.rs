@@ -181,6 +181,10 @@ fn untold(error: &InspectError, address: Address) -> (String, String) {
             let why = format!("the chain could not be read: {source}");
             (why, "the chain could not be read".into())
         }
+        InspectError::NotTaken { .. } => (
+            error.to_string(),
+            "its code can hand calls on, and did not with the call that was tried".into(),
+        ),
         other => (
             other.to_string(),
             "its execution could not be followed".into(),

@@ -1,7 +1,7 @@
 //! Minimal proxies: the whole code is the forwarding, with the target in it. Nobody can upgrade one; but
 //! its target may be a proxy itself, and then whoever upgrades that one upgrades the clone.
 
-use super::{Kind, Recognized, Subject, recognize};
+use super::{Kind, Recognized, Subject, elsewhere, recognize};
 use crate::{
     error::{InspectError, key},
     session::Session,
@@ -250,9 +250,20 @@ pub(super) async fn behind(
 ) -> Result<(), InspectError> {
     let target = subject.forward.target;
     let Some(next) = subject.forward.next.as_deref() else {
-        match subject.forward.unread {
-            None => found.shut = Some(why.into()),
-            Some(missing) => found.notes.push(format!(
+        let code = session.code(target).await?.unwrap_or_default();
+        let targets = session.targets(&code);
+        match (subject.forward.unread, targets.moving()) {
+            (None, None) => found.shut = Some(why.into()),
+            (None, Some(source)) => {
+                let why = format!(
+                    "{why}; but {target} hands calls on to {} in the storage of whoever runs it: whether \
+                     anybody can change that could not be told",
+                    elsewhere::words(source, subject.proxy)
+                );
+                found.notes.push(why.clone());
+                found.without_call = Some(why);
+            }
+            (Some(missing), _) => found.notes.push(format!(
                 "{why}; whether {target} is a proxy itself is not known: the node does not give {}",
                 key(&missing)
             )),
@@ -272,6 +283,7 @@ pub(super) async fn behind(
     ));
     found.notes.extend(inner.notes);
     found.conflicts.extend(inner.conflicts);
+    found.untold.extend(inner.untold);
     if inner.kind != ProxyKind::Unknown {
         found.admin = inner.admin;
         found.beacon = inner.beacon;

@@ -15,6 +15,7 @@ mod decentraland;
 mod diamond;
 mod eip1822;
 mod eip7702;
+pub(crate) mod elsewhere;
 mod erc7760;
 mod eternal;
 mod graph;
@@ -66,6 +67,8 @@ pub(crate) struct Recognized {
     pub(crate) runs: Option<Forward>,
     /// Signs that point at another kind or implementation.
     pub(crate) conflicts: Vec<String>,
+    /// Why what it runs, and who upgrades it, is not all told.
+    pub(crate) untold: Vec<String>,
     /// What could not be looked at.
     pub(crate) notes: Vec<String>,
 }
@@ -84,6 +87,7 @@ impl Recognized {
             reinitializes: false,
             runs: None,
             conflicts: Vec::new(),
+            untold: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -201,14 +205,28 @@ pub(crate) async fn recognize(
         None => KINDS.iter().filter(|kind| kind.forwards_by(by)).collect(),
     };
     for kind in fitting {
-        if let Some(mut recognized) = kind.recognize(session, subject).await? {
-            share(&mut recognized, subject);
-            return Ok(recognized);
+        if let Some(recognized) = kind.recognize(session, subject).await? {
+            return whole(session, subject, recognized).await;
         }
     }
-    let mut unknown = unknown::unknown(session, subject).await?;
-    share(&mut unknown, subject);
-    Ok(unknown)
+    let unknown = unknown::unknown(session, subject).await?;
+    whole(session, subject, unknown).await
+}
+
+/// What is said of every kind.
+async fn whole(
+    session: &mut Session,
+    subject: &Subject,
+    mut recognized: Recognized,
+) -> Result<Recognized, InspectError> {
+    share(&mut recognized, subject);
+    elsewhere::elsewhere(session, subject, &mut recognized).await?;
+    if let (Some(why), false) = (&recognized.shut, recognized.untold.is_empty()) {
+        let untold = recognized.untold.join("; ");
+        recognized.without_call = Some(format!("{why}; but {untold}"));
+        recognized.shut = None;
+    }
+    Ok(recognized)
 }
 
 /// Tells the paths whose slot holds more than the implementation where in it that is.
