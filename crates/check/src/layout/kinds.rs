@@ -208,10 +208,11 @@ impl<'a> Kinds<'a> {
                     }]);
                 }
                 if place::size(new).is_none_or(|size| size > room) {
-                    return Answer::Changed(format!(
-                        "`{}` grows to `{}` and runs into what follows",
-                        old.label, new.label
-                    ));
+                    let grows = match before == after {
+                        true => format!("each element of `{}` grows, and the last", new.label),
+                        false => format!("`{}` grows to `{}` and", old.label, new.label),
+                    };
+                    return Answer::Changed(format!("{grows} runs into what follows"));
                 }
             }
             // On the way back the last elements are green's own, and wait for it.

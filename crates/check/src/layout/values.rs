@@ -83,9 +83,7 @@ pub(super) fn user_values(
     (blue, old): (&str, &TypeInfo),
     (green, new): (&str, &TypeInfo),
 ) -> Answer {
-    if old.number_of_bytes != new.number_of_bytes {
-        return changed(old, new);
-    }
+    let resized = old.number_of_bytes != new.number_of_bytes;
     let stored = |id: &str, info: &TypeInfo| match (head(id), &info.underlying) {
         (Head::UserValue, Some(name)) => Some(name.trim_start_matches("t_").to_owned()),
         (Head::UserValue, None) => None,
@@ -93,9 +91,12 @@ pub(super) fn user_values(
         _ => Some(String::new()),
     };
     match (stored(blue, old), stored(green, new)) {
-        (Some(before), Some(after)) if before == after && !before.is_empty() => Answer::Same,
+        (Some(before), Some(after)) if before == after && !before.is_empty() && !resized => {
+            Answer::Same
+        }
         (Some(before), Some(after))
-            if head(&format!("t_{before}")) == Head::Address
+            if !resized
+                && head(&format!("t_{before}")) == Head::Address
                 && head(&format!("t_{after}")) == Head::Address =>
         {
             Answer::Same
@@ -104,6 +105,7 @@ pub(super) fn user_values(
             Answer::Changed(format!("stored as `{before}` before, as `{after}` now"))
         }
         (Some(_), Some(_)) => changed(old, new),
+        _ if resized => changed(old, new),
         _ => Answer::Unknown(format!(
             "what `{}` is made of is not known without its syntax tree",
             if old.underlying.is_none() {
@@ -118,4 +120,31 @@ pub(super) fn user_values(
 /// Two types that have nothing to do with each other.
 pub(super) fn changed(old: &TypeInfo, new: &TypeInfo) -> Answer {
     Answer::Changed(format!("`{}` becomes `{}`", old.label, new.label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A user-defined value type called `T`.
+    fn made_of(underlying: &str, bytes: u64) -> TypeInfo {
+        let mut info: TypeInfo = serde_json::from_value(json!({
+            "encoding": "inplace", "label": "T", "numberOfBytes": bytes.to_string(),
+        }))
+        .unwrap();
+        info.underlying = Some(underlying.to_owned());
+        info
+    }
+
+    #[test]
+    fn a_user_type_of_another_size_is_told_by_what_it_is_made_of() {
+        let (old, new) = (made_of("t_uint128", 16), made_of("t_uint120", 15));
+        let id = "t_userDefinedValueType(T)1";
+        let Answer::Changed(why) = user_values((id, &old), (id, &new)) else {
+            panic!("not a change");
+        };
+        assert_eq!(why, "stored as `uint128` before, as `uint120` now");
+        assert!(matches!(user_values((id, &old), (id, &old)), Answer::Same));
+    }
 }
