@@ -77,9 +77,7 @@ pub fn wanted(blue: &Side<'_>, green: &Side<'_>, live: &Live) -> BTreeSet<B256> 
     let values = values::read(blue, green, live);
     let mut wanted = values.missing;
     wanted.extend(initialized::slots(blue, green));
-    if let Some(seen) = &live.seen {
-        wanted.extend(unexplained::slots(&values.explained, seen));
-    }
+    wanted.extend(unexplained::slots(&values.explained, live));
     wanted.retain(|slot| !live.words.contains_key(slot) && !live.refused.contains_key(slot));
     wanted
 }

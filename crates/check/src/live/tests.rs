@@ -215,6 +215,7 @@ fn writes_that_no_layout_explains_are_a_warning_unless_green_names_the_slot() {
             .collect();
         Live {
             seen: Some(seen),
+            target_slot: Some(slot(30)),
             ..Live::default()
         }
     };
@@ -223,7 +224,9 @@ fn writes_that_no_layout_explains_are_a_warning_unless_green_names_the_slot() {
             vec![
                 slot(0),
                 entry(user, 1),
+                // The proxy's own: an upgrade was recorded.
                 cutover_types::abi::IMPLEMENTATION_SLOT,
+                slot(30),
             ],
             vec![],
         ),

@@ -1,6 +1,6 @@
 //! Writes of recorded transactions that neither layout explains.
 
-use super::{Live, Outcome, Seen};
+use super::{Live, Outcome};
 use crate::{Side, rules};
 use alloy_primitives::B256;
 use cutover_types::{
@@ -30,11 +30,13 @@ const PROXY: [B256; 5] = [
 type Places = [BTreeMap<B256, Vec<Explained>>; 2];
 
 /// The slots that are going to be listed.
-pub(super) fn slots(explained: &Places, seen: &Seen) -> Vec<B256> {
+pub(super) fn slots(explained: &Places, live: &Live) -> Vec<B256> {
+    let of_proxy = |slot: &B256| PROXY.contains(slot) || live.target_slot.as_ref() == Some(slot);
     let unexplained = |slot: &&B256| {
-        !PROXY.contains(slot) && !explained.iter().any(|places| places.contains_key(*slot))
+        !of_proxy(slot) && !explained.iter().any(|places| places.contains_key(*slot))
     };
-    let written = seen.written.keys().filter(unexplained);
+    let written = live.seen.iter().flat_map(|seen| seen.written.keys());
+    let written = written.filter(unexplained);
     written.take(MAX_LISTED).copied().collect()
 }
 
@@ -47,7 +49,7 @@ pub(super) fn inspect(
     let Some(seen) = &live.seen else {
         return Vec::new();
     };
-    let listed: Vec<UnexplainedWrite> = slots(explained, seen)
+    let listed: Vec<UnexplainedWrite> = slots(explained, live)
         .into_iter()
         .map(|slot| UnexplainedWrite {
             slot,
