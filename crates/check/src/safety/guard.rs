@@ -18,7 +18,7 @@ mod writes;
 use super::Subject;
 use conditions::Weight;
 use cutover_types::source::{Node, Reached, Tree, id, kind, unresolved, visit};
-pub(super) use door::{Door, Seen, door, locks, sets};
+pub(super) use door::{Door, Seen, door, locks, locks_surely, sets};
 use flow::Flow;
 pub(super) use keys::{Opening, opened};
 use ways::Inside;

@@ -1,11 +1,13 @@
 //! Slots that functions write by number: constants, and what a caller hands in.
 
+mod asked;
 mod bindings;
 mod erased;
 mod told;
 
 use super::{Subject, constant, guard::runs};
 use alloy_primitives::{B256, U256};
+pub(super) use asked::asked;
 use bindings::{Bindings, declared, is_pointer, parameters, results};
 use cutover_types::source::{Node, Reached, Tree, id, kind, visit};
 pub(super) use erased::erased;
@@ -383,6 +385,14 @@ impl<'s, 'a> Evaluator<'s, 'a> {
             },
             "YulFunctionCall" if name == "calldataload" => {
                 found.insert(Slot::Chosen(0));
+            }
+            "YulFunctionCall" if name == "not" => {
+                if let Some(value) = tree["arguments"].get(0)
+                    && let Some(Slot::Known(word)) = part(value).first()
+                {
+                    let word = !U256::from_be_bytes(word.0);
+                    found.insert(Slot::Known(word.into()));
+                }
             }
             "YulFunctionCall" if name == "mload" => {
                 if let Some(place) = tree["arguments"].get(0) {

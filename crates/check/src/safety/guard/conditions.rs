@@ -291,6 +291,7 @@ pub(super) fn single<'a>(
         false
             if marks.any(Marks::THIS)
                 && !marks.any(Marks::AWAY)
+                && flow.keeps(&states)
                 && kind(tree) != "FunctionCall" =>
         {
             Weight::Nothing

@@ -43,12 +43,17 @@ pub(in crate::safety) enum Door {
 
 /// Looks at a function that asks state and not its caller.
 pub(in crate::safety) fn door<'a>(subject: &Subject<'a>, function: Node<'a>) -> Door {
-    look(subject, function).0.clone()
+    look(subject, function).door.clone()
 }
 
 /// The state that shuts a function behind its caller: what it asks and changes itself.
 pub(in crate::safety) fn locks<'a>(subject: &Subject<'a>, function: Node<'a>) -> BTreeSet<i64> {
-    look(subject, function).1.clone()
+    look(subject, function).locks.clone()
+}
+
+/// Whether that is sure: it stays changed when the function has run.
+pub(in crate::safety) fn locks_surely<'a>(subject: &Subject<'a>, function: Node<'a>) -> bool {
+    look(subject, function).surely
 }
 
 /// What a function puts into state that is not zero, and what all of its contract does.
@@ -67,7 +72,11 @@ pub(in crate::safety) fn sets<'a>(subject: &Subject<'a>, function: Node<'a>) -> 
 }
 
 /// A door, and what shuts it.
-pub(in crate::safety) type Seen = (Door, BTreeSet<i64>);
+pub(in crate::safety) struct Seen {
+    door: Door,
+    locks: BTreeSet<i64>,
+    surely: bool,
+}
 
 fn look<'a>(subject: &Subject<'a>, function: Node<'a>) -> Rc<Seen> {
     let key = id(function.tree);
@@ -98,7 +107,11 @@ fn looked<'a>(subject: &Subject<'a>, function: Node<'a>) -> Seen {
         }
     }
     let door = doors.into_iter().max();
-    (door.unwrap_or(Door::Open(BTreeSet::new())), looks.locks())
+    Seen {
+        door: door.unwrap_or(Door::Open(BTreeSet::new())),
+        locks: looks.locks(),
+        surely: !looks.shut.borrow().is_empty(),
+    }
 }
 
 /// The conditions of one function by the branch they are in.
@@ -463,6 +476,13 @@ impl<'s, 'a> Looks<'s, 'a> {
                 asked.extend(self.flow.outer(tree).iter().map(|one| id(one.tree)));
             }
         });
+        let state = |id: &&i64| {
+            let variable = self.subject.index.get(**id);
+            variable.is_some_and(|one| {
+                one.tree["stateVariable"] == true && one.tree["constant"] != true
+            })
+        };
+        self.asked.borrow_mut().extend(asked.iter().filter(state));
         if self.stores || self.own.iter().any(|write| asked.contains(&write.to)) {
             return Door::Shut;
         }

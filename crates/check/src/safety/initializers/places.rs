@@ -39,6 +39,7 @@ impl Place {
 pub(super) struct Places<'a> {
     layout: &'a StorageLayout,
     found: HashMap<i64, (&'a str, Vec<Place>)>,
+    mappings: HashMap<i64, (&'a str, Vec<U256>)>,
     left: usize,
 }
 
@@ -47,6 +48,7 @@ impl<'a> Places<'a> {
         let mut places = Self {
             layout,
             found: HashMap::new(),
+            mappings: HashMap::new(),
             left: MAX_PLACES,
         };
         places.add(&layout.storage, U256::ZERO, MAX_DEPTH);
@@ -66,6 +68,14 @@ impl<'a> Places<'a> {
         let known = self.found.get(&id).zip(declared);
         let known = known.filter(|((label, _), declared)| *label == name(declared.tree));
         known.map_or(&[], |((_, places), _)| places)
+    }
+
+    /// The slots of a mapping, from which those of its entries are hashed.
+    pub(super) fn of_mapping(&self, subject: &Subject<'_>, id: i64) -> &[U256] {
+        let declared = subject.index.get(id);
+        let known = self.mappings.get(&id).zip(declared);
+        let known = known.filter(|((label, _), declared)| *label == name(declared.tree));
+        known.map_or(&[], |((_, slots), _)| slots)
     }
 
     fn add(&mut self, items: &'a [StorageItem], base: U256, depth: usize) {
@@ -95,6 +105,10 @@ impl<'a> Places<'a> {
                 let entry = self.found.entry(item.ast_id);
                 let (_, places) = entry.or_insert_with(|| (&item.label, Vec::new()));
                 places.push(place);
+            } else if info.encoding == "mapping" {
+                let entry = self.mappings.entry(item.ast_id);
+                let (_, slots) = entry.or_insert_with(|| (&item.label, Vec::new()));
+                slots.push(slot);
             }
         }
     }

@@ -256,7 +256,7 @@ pub(super) fn signature(function: &Node<'_>) -> String {
 }
 
 /// A body without ids and places.
-fn shape(tree: &Tree) -> String {
+pub(super) fn shape(tree: &Tree) -> String {
     let mut text = String::new();
     visit(tree, &mut |node| {
         text.push_str(kind(node));

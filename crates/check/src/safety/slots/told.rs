@@ -1,6 +1,6 @@
 //! Whether all that a function writes by number can be told.
 
-use super::{Evaluator, MAX_DEPTH, Source, Subject, declared, is_variable_slot};
+use super::{Evaluator, MAX_DEPTH, Source, Subject, asked::is_variable, is_variable_slot};
 use cutover_types::source::{Node, Reached, kind, visit};
 use std::collections::BTreeSet;
 
@@ -17,14 +17,7 @@ pub(in crate::safety) fn is_told<'a>(
     }
     let evaluator = Evaluator::of(subject, entry, inside);
     targets.into_iter().all(|target| {
-        let tree = target.value;
-        let variable = target
-            .block
-            .and_then(|block| declared(block, tree))
-            .and_then(|id| subject.index.get(id));
-        if variable.is_some_and(|one| one.tree["stateVariable"] == true && is_variable_slot(tree))
-            || tree["functionName"]["name"] == "keccak256"
-        {
+        if is_variable(subject, &target) || target.value["functionName"]["name"] == "keccak256" {
             return true;
         }
         let mut found = BTreeSet::new();
