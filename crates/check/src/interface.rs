@@ -7,6 +7,7 @@ mod constants;
 mod entries;
 mod erc165;
 mod events;
+mod exchanged;
 mod functions;
 mod proxy;
 mod surface;
@@ -53,6 +54,7 @@ pub(crate) fn compare(blue: &Side<'_>, green: &Side<'_>, options: &Options) -> O
             functions::compare(before, after, &green, &mut outcome);
             entries::compare(before, after, &green, &mut outcome);
             events::compare(&blue, &green, &mut outcome);
+            exchanged::compare(&blue, &green, &mut outcome);
         }
         (before, after) => {
             for (surface, name) in [(before, "blue"), (after, "green")] {

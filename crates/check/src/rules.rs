@@ -212,6 +212,9 @@ rules! {
     EVENT_CHANGED = "event-changed", Interface, Warning,
         "an event's topics are not what they were",
         "keep its parameters and what is indexed; declare a new event for the new form";
+    ARGUMENTS_EXCHANGED = "arguments-exchanged", Interface, Warning,
+        "parameters exchange their names under one selector or topic",
+        "keep the order of the parameters, or give the function, event or error another name";
     ERROR_REMOVED = "error-removed", Interface, Note,
         "custom errors of blue are not in green",
         "tell those who decode them";

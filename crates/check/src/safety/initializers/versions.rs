@@ -8,7 +8,7 @@ use crate::{
     rules,
     safety::{
         Outcome, Subject, constant,
-        guard::{Guard, guard, never_ends},
+        guard::{Guard, guard, never_ends, runs},
         name,
     },
 };
@@ -75,7 +75,73 @@ pub(super) fn inspect(
             outcome.findings.push(finding);
         }
     }
+    for one in &new {
+        let before = before
+            .iter()
+            .find(|other| signature(&other.node) == signature(&one.node));
+        waits(subject, one, before, outcome);
+    }
     new_bases(subject, blue, contract, &new, outcome);
+}
+
+/// Tells of an initializer that can still run on blue's proxies, and that anybody can call until it has.
+fn waits<'a>(
+    subject: &Subject<'a>,
+    one: &Initializer<'a>,
+    before: Option<&Initializer<'_>>,
+    outcome: &mut Outcome,
+) {
+    let rule = rules::INITIALIZER_CALLABLE_BY_ANYONE;
+    let what = name(one.node.tree);
+    let told = |found: &Finding| found.rule == rule.id && found.label.as_deref() == Some(what);
+    if outcome.findings.iter().any(told)
+        || subject.allowed(rule, &one.node)
+        || never_ends(subject, one.node)
+        || !has_say(subject, one.node)
+        || matches!(
+            guard(subject, one.node),
+            Guard::Caller | Guard::Origin | Guard::Caught | Guard::Unknown(_)
+        )
+    {
+        return;
+    }
+    let version = one.version;
+    let last = format!(
+        "anybody can call `{what}` until then: the upgrade has to call it in the same transaction"
+    );
+    let (severity, message) = match before {
+        Some(before) => (
+            Severity::Warning,
+            format!(
+                "blue's proxies ran `{what}` as version {} and can run it once more as version {version}; {last}",
+                before.version
+            ),
+        ),
+        None => (
+            Severity::Note,
+            format!("blue's proxies can run `{what}` once, as version {version}; {last}"),
+        ),
+    };
+    let finding = subject.finding(rule, &one.node, one.node.tree, message);
+    outcome.findings.push(Finding {
+        severity,
+        ..finding
+    });
+}
+
+/// Whether a caller decides anything of what a function sets.
+fn has_say<'a>(subject: &Subject<'a>, function: Node<'a>) -> bool {
+    let parameters = function.tree["parameters"]["parameters"].as_array();
+    let given = parameters.is_some_and(|all| !all.is_empty());
+    given
+        || runs(subject, function).iter().any(|one| {
+            let mut found = false;
+            visit(one.node.tree, &mut |tree| {
+                found |= tree["memberName"] == "sender" && tree["expression"]["name"] == "msg"
+                    || tree["functionName"]["name"] == "caller";
+            });
+            found
+        })
 }
 
 /// What is wrong with an initializer of green when blue has run version `reached`.
