@@ -1,7 +1,12 @@
 //! Constant expressions that name storage slots: literals, hashes, arithmetic on them, and the
 //! functions that return or take such a value.
 
+mod around;
+mod places;
 mod solidity;
+
+pub(crate) use places::Variables;
+use places::is_slot;
 
 use crate::{
     functions::{Call, Definition, Functions, declaration, parameters, references},
@@ -19,11 +24,22 @@ const MAX_CHAIN: usize = 5;
 const STEPS: usize = 20_000;
 const STEPS_IN_ALL: usize = 1_000_000;
 
-/// Where a slot is, and the constant it comes from.
+/// Where a slot is, and what it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Root {
     pub(crate) slot: B256,
     pub(crate) constant: Option<String>,
+    /// The variable it is worked out from, by the id of its declaration.
+    pub(crate) variable: Option<i64>,
+}
+
+/// All that an expression can name.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Slots; `None` is one that could not be read.
+    pub(crate) roots: BTreeSet<Option<Root>>,
+    /// Variables from whose slots some that could not be read are so and so far.
+    pub(crate) near: BTreeSet<i64>,
 }
 
 /// An expression of an assembly block.
@@ -46,8 +62,11 @@ pub(crate) struct Evaluator<'a, 'i> {
     index: &'i Index<'a>,
     linearized: &'i [Node<'a>],
     functions: &'i Functions<'a>,
+    variables: Option<&'i Variables>,
     frames: Vec<Frame<'a>>,
     constant: Option<i64>,
+    /// The variable whose slot was asked for.
+    variable: Option<i64>,
     steps: usize,
     left: usize,
 }
@@ -79,27 +98,33 @@ impl<'a, 'i> Evaluator<'a, 'i> {
             index,
             linearized,
             functions,
+            variables: None,
             frames: Vec::new(),
             constant: None,
+            variable: None,
             steps: 0,
             left: STEPS_IN_ALL,
         }
     }
 
-    /// Every slot an expression of `function` can name, over all callers; `None` for "unknown".
-    pub(crate) fn roots(
-        &mut self,
-        function: Node<'a>,
-        expression: Expression<'a>,
-    ) -> BTreeSet<Option<Root>> {
+    /// The same, knowing where the contract's variables are.
+    pub(crate) fn with(self, variables: &'i Variables) -> Self {
+        Self {
+            variables: Some(variables),
+            ..self
+        }
+    }
+
+    /// Every slot an expression of `function` can name, over all callers.
+    pub(crate) fn roots(&mut self, function: Node<'a>, expression: Expression<'a>) -> Found {
         self.steps = STEPS.min(self.left);
         let given = self.steps;
-        let mut found = BTreeSet::new();
+        let mut found = Found::default();
         let mut chains: Vec<Vec<Call<'a>>> = vec![Vec::new()];
         while let Some(chain) = chains.pop() {
             let outermost = chain.last().map_or(function, |call| call.caller);
             self.enter(function, &chain);
-            self.constant = None;
+            (self.constant, self.variable) = (None, None);
             let top = self.frames.len() - 1;
             let value = match expression {
                 Expression::Yul(yul) => self.yul(yul, top, 0),
@@ -111,14 +136,17 @@ impl<'a, 'i> Evaluator<'a, 'i> {
             match value {
                 Ok(word) => {
                     let constant = self.constant.and_then(|id| self.index.get(id));
-                    found.insert(Some(Root {
+                    let constant = constant.filter(|_| self.variable.is_none());
+                    found.roots.insert(Some(Root {
                         slot: B256::from(word),
                         constant: constant
                             .and_then(|node| node.tree["name"].as_str().map(str::to_owned)),
+                        variable: self.variable,
                     }));
                 }
                 Err(Stop::Unknown) => {
-                    found.insert(None);
+                    self.around(expression, top, &mut found.near);
+                    found.roots.insert(None);
                 }
                 Err(Stop::Parameter) => {
                     let callers = self.functions.callers(id(outermost.tree));
@@ -131,13 +159,14 @@ impl<'a, 'i> Evaluator<'a, 'i> {
                             }
                         }
                         _ => {
-                            found.insert(None);
+                            self.around(expression, top, &mut found.near);
+                            found.roots.insert(None);
                         }
                     }
                 }
             }
             if self.steps == 0 {
-                found.insert(None);
+                found.roots.insert(None);
                 break;
             }
         }
@@ -199,11 +228,15 @@ impl<'a, 'i> Evaluator<'a, 'i> {
                 let references = references(block);
                 // Looking through a block costs as much as it is long.
                 self.steps = self.steps.saturating_sub(references.len() / 8);
+                let name = value["name"].as_str().unwrap_or_default();
                 if let Some(id) = declaration(&references, value) {
+                    if is_slot(name) && self.is_stored(id) {
+                        return self.place(id);
+                    }
                     let datum = self.variable(id, frame, depth + 1)?;
                     return as_word(Some(datum));
                 }
-                let (value, looked) = local(block, value["name"].as_str().unwrap_or_default());
+                let (value, looked) = local(block, name);
                 self.steps = self.steps.saturating_sub(looked / 8);
                 let value = value.ok_or(Stop::Unknown)?;
                 self.yul(Yul { block, value }, frame, depth + 1)
@@ -215,8 +248,17 @@ impl<'a, 'i> Evaluator<'a, 'i> {
                     _ => return Err(Stop::Unknown),
                 };
                 let mut words = Vec::new();
+                let mut unknown = false;
                 for value in value["arguments"].as_array().into_iter().flatten().take(2) {
-                    words.push(self.yul(Yul { block, value }, frame, depth + 1)?);
+                    match self.yul(Yul { block, value }, frame, depth + 1) {
+                        Ok(word) => words.push(word),
+                        // What the other comes from can show in the callers.
+                        Err(Stop::Unknown) => unknown = true,
+                        Err(stop) => return Err(stop),
+                    }
+                }
+                if unknown {
+                    return Err(Stop::Unknown);
                 }
                 let by = |bits: U256| usize::try_from(bits).unwrap_or(256);
                 Ok(match (operator, words.as_slice()) {
@@ -291,6 +333,9 @@ impl<'a, 'i> Evaluator<'a, 'i> {
         frame: usize,
         depth: usize,
     ) -> Evaluated<Datum> {
+        if variable["storageLocation"] == "storage" {
+            return self.pointer(value, frame, depth + 1).map(Datum::Word);
+        }
         let datum = self.datum(value, frame, depth + 1)?;
         match (type_of(value), type_of(variable)) {
             (Some(from), Some(to)) => convert(datum, from, to).ok_or(Stop::Unknown),

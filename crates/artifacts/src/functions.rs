@@ -22,12 +22,20 @@ pub(crate) enum Definition<'a> {
     Unclear,
 }
 
+/// What is put into a local variable.
+#[derive(Default)]
+struct Values<'a> {
+    all: Vec<Definition<'a>>,
+    /// Whether it is not simply one of these, or not on every path.
+    unclear: bool,
+}
+
 /// Functions a contract can run, read once.
 #[derive(Default)]
 pub(crate) struct Functions<'a> {
     pub(crate) reached: Vec<Node<'a>>,
     callers: HashMap<i64, Vec<Call<'a>>>,
-    definitions: HashMap<i64, Definition<'a>>,
+    values: HashMap<i64, Values<'a>>,
     returns: HashMap<i64, Vec<&'a Tree>>,
 }
 
@@ -51,7 +59,17 @@ impl<'a> Functions<'a> {
 
     /// The only value a local variable gets.
     pub(crate) fn definition(&self, variable: i64) -> Option<Definition<'a>> {
-        self.definitions.get(&variable).copied()
+        let known = self.values.get(&variable)?;
+        Some(match known.all.as_slice() {
+            [one] if !known.unclear => *one,
+            _ => Definition::Unclear,
+        })
+    }
+
+    /// All that is put into a local variable, or that what is put there is made of.
+    pub(crate) fn values(&self, variable: i64) -> &[Definition<'a>] {
+        let known = self.values.get(&variable);
+        known.map_or(&[], |known| known.all.as_slice())
     }
 
     /// The `return` statements of a function.
@@ -70,28 +88,23 @@ impl<'a> Functions<'a> {
                 let declared = tree["declarations"].as_array().unwrap_or_default();
                 for variable in declared.iter().filter(|one| one.is_object()) {
                     if tree["initialValue"].is_object() {
-                        let value = match declared {
-                            [_] => Definition::Solidity(&tree["initialValue"]),
-                            _ => Definition::Unclear,
-                        };
-                        self.define(id(variable), value);
+                        let value = Definition::Solidity(&tree["initialValue"]);
+                        self.define(id(variable), value, declared.len() == 1);
                     }
                 }
             }
             "Assignment" => {
                 let left = &tree["leftHandSide"];
                 if let Some(variable) = left["referencedDeclaration"].as_i64() {
-                    let plain = tree["operator"] == "=" && certain.contains(&address(tree));
-                    let value = if plain {
-                        Definition::Solidity(&tree["rightHandSide"])
-                    } else {
-                        Definition::Unclear
-                    };
-                    self.define(variable, value);
+                    let plain = tree["operator"] == "=";
+                    let value = if plain { &tree["rightHandSide"] } else { tree };
+                    let clear = plain && certain.contains(&address(tree));
+                    self.define(variable, Definition::Solidity(value), clear);
                 }
                 for part in left["components"].as_array().into_iter().flatten() {
                     if let Some(variable) = part["referencedDeclaration"].as_i64() {
-                        self.define(variable, Definition::Unclear);
+                        let value = Definition::Solidity(&tree["rightHandSide"]);
+                        self.define(variable, value, false);
                     }
                 }
             }
@@ -99,7 +112,7 @@ impl<'a> Functions<'a> {
                 if matches!(tree["operator"].as_str(), Some("++" | "--" | "delete")) =>
             {
                 if let Some(variable) = tree["subExpression"]["referencedDeclaration"].as_i64() {
-                    self.define(variable, Definition::Unclear);
+                    self.define(variable, Definition::Solidity(tree), false);
                 }
             }
             "InlineAssembly" => self.assembly(tree, &certain),
@@ -116,23 +129,18 @@ impl<'a> Functions<'a> {
             let names = tree["variableNames"].as_array().unwrap_or_default();
             for name in names {
                 if let Some(variable) = declaration(&references, name) {
-                    let value = match names {
-                        [_] if certain.contains(&address(tree)) => {
-                            Definition::Yul(block, &tree["value"])
-                        }
-                        _ => Definition::Unclear,
-                    };
-                    self.define(variable, value);
+                    let value = Definition::Yul(block, &tree["value"]);
+                    let clear = names.len() == 1 && certain.contains(&address(tree));
+                    self.define(variable, value, clear);
                 }
             }
         });
     }
 
-    fn define(&mut self, variable: i64, value: Definition<'a>) {
-        self.definitions
-            .entry(variable)
-            .and_modify(|known| *known = Definition::Unclear)
-            .or_insert(value);
+    fn define(&mut self, variable: i64, value: Definition<'a>, clear: bool) {
+        let known = self.values.entry(variable).or_default();
+        known.all.push(value);
+        known.unclear |= !clear;
     }
 
     fn call(

@@ -4,6 +4,7 @@
 //! annotation says where a namespace should be and the code where it is.
 
 use crate::{
+    evaluate::Variables,
     join::tag,
     placement::{Placer, members},
     uses::{self, Roots, owner},
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds the namespaces a contract declares or uses to its layout.
 pub(crate) fn add<'a>(layout: &mut StorageLayout, index: &Index<'a>, linearized: &[Node<'a>]) {
-    let uses = uses::read(index, linearized);
+    let uses = uses::read(index, linearized, &Variables::of(layout, index));
     let mut builder = Builder {
         placer: Placer::new(index),
         index,
@@ -73,6 +74,7 @@ pub(crate) fn add<'a>(layout: &mut StorageLayout, index: &Index<'a>, linearized:
         layout.types.entry(id).or_insert(info);
     }
     layout.slots = uses.words;
+    layout.strays = uses.strays;
 }
 
 struct Builder<'a, 'i> {

@@ -2,7 +2,7 @@
 //! `sstore`, and OpenZeppelin's `StorageSlot`.
 
 use crate::{
-    evaluate::{Evaluator, Expression, Root, Yul},
+    evaluate::{Evaluator, Expression, Found, Root, Variables, Yul},
     functions::{Functions, declaration, references},
 };
 use alloy_primitives::B256;
@@ -24,46 +24,63 @@ pub(crate) struct Uses {
     pub(crate) pointers: BTreeMap<i64, Roots>,
     /// Single words.
     pub(crate) words: BTreeMap<B256, SlotUse>,
+    /// Writes at some distance from a variable, by its name.
+    pub(crate) strays: BTreeMap<String, SlotUse>,
 }
 
 /// Reads the uses in all functions a contract can run.
-pub(crate) fn read<'a>(index: &Index<'a>, linearized: &[Node<'a>]) -> Uses {
+pub(crate) fn read<'a>(index: &Index<'a>, linearized: &[Node<'a>], variables: &Variables) -> Uses {
     let functions = Functions::of(index, linearized);
-    let mut evaluator = Evaluator::new(index, linearized, &functions);
-    let mut uses = Uses::default();
+    let evaluator = Evaluator::new(index, linearized, &functions).with(variables);
+    let mut reader = Reader {
+        index,
+        variables,
+        evaluator,
+        uses: Uses::default(),
+    };
     for function in &functions.reached {
         visit(function.tree, &mut |tree| {
             if kind(tree) == "InlineAssembly" {
                 if tree["AST"].is_object() {
-                    uses.assembly(index, &mut evaluator, *function, tree);
+                    reader.assembly(*function, tree);
                 } else {
-                    uses.text(index, &mut evaluator, *function, tree);
+                    reader.text(*function, tree);
                 }
             }
         });
     }
-    uses
+    reader.uses
 }
 
-impl Uses {
-    fn assembly<'a>(
-        &mut self,
-        index: &Index<'a>,
-        evaluator: &mut Evaluator<'a, '_>,
-        function: Node<'a>,
-        block: &'a Tree,
-    ) {
+struct Reader<'a, 'i> {
+    index: &'i Index<'a>,
+    variables: &'i Variables,
+    evaluator: Evaluator<'a, 'i>,
+    uses: Uses,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn assembly(&mut self, function: Node<'a>, block: &'a Tree) {
         let references = references(block);
         visit(&block["AST"], &mut |tree| match kind(tree) {
             "YulAssignment" => {
                 for pointer in placed(tree, &references) {
                     let value = &tree["value"];
-                    let mut roots =
-                        evaluator.roots(function, Expression::Yul(Yul { block, value }));
-                    if inside_a_variable(value) {
+                    let found = self
+                        .evaluator
+                        .roots(function, Expression::Yul(Yul { block, value }));
+                    let inside = inside_a_variable(value);
+                    self.strays(function, tree, &found);
+                    let own = |root: &Root| self.is_own(root);
+                    let mut roots: Roots = found
+                        .roots
+                        .into_iter()
+                        .map(|root| root.filter(|root| !own(root)))
+                        .collect();
+                    if inside {
                         roots.remove(&None);
                     }
-                    self.place(index, function, tree, pointer, roots);
+                    self.place(function, tree, pointer, roots);
                 }
             }
             "YulFunctionCall" => {
@@ -72,21 +89,20 @@ impl Uses {
                     return;
                 }
                 let value = &tree["arguments"][0];
-                let roots = evaluator.roots(function, Expression::Yul(Yul { block, value }));
-                self.word(index, function, block, roots, written, None);
+                let found = self
+                    .evaluator
+                    .roots(function, Expression::Yul(Yul { block, value }));
+                if written {
+                    self.strays(function, block, &found);
+                }
+                self.word(function, block, found.roots, written, None);
             }
             _ => {}
         });
     }
 
     /// Assembly before solc 0.6, which is only a text.
-    fn text<'a>(
-        &mut self,
-        index: &Index<'a>,
-        evaluator: &mut Evaluator<'a, '_>,
-        function: Node<'a>,
-        block: &'a Tree,
-    ) {
+    fn text(&mut self, function: Node<'a>, block: &'a Tree) {
         let text = block["operations"].as_str().unwrap_or_default();
         let named: HashMap<&str, i64> = block["externalReferences"]
             .as_array()
@@ -102,21 +118,37 @@ impl Uses {
             {
                 let end = rest.find([',', ')', '(']).unwrap_or(rest.len());
                 if let Some(id) = named.get(rest[..end].trim()) {
-                    let roots = evaluator.roots(function, Expression::Variable(*id));
-                    self.word(index, function, block, roots, written, None);
+                    let found = self.evaluator.roots(function, Expression::Variable(*id));
+                    self.word(function, block, found.roots, written, None);
                 }
             }
         }
     }
 
-    fn place(
-        &mut self,
-        index: &Index<'_>,
-        function: Node<'_>,
-        tree: &Tree,
-        pointer: i64,
-        roots: Roots,
-    ) {
+    /// Whether a slot belongs to the variable it is worked out from.
+    fn is_own(&self, root: &Root) -> bool {
+        let variable = root.variable;
+        variable.is_some_and(|id| self.variables.holds(id, root.slot))
+    }
+
+    /// Notes what is written at slots that could not be read, at some distance from a variable.
+    fn strays(&mut self, function: Node<'_>, tree: &Tree, found: &Found) {
+        for id in &found.near {
+            let Some(label) = self.variables.label(*id) else {
+                continue;
+            };
+            let strays = &mut self.uses.strays;
+            strays.entry(label.to_owned()).or_insert_with(|| SlotUse {
+                contract: owner(self.index, &function),
+                source: self.index.line(function.unit, tree),
+                written: true,
+                ..SlotUse::default()
+            });
+        }
+    }
+
+    fn place(&mut self, function: Node<'_>, tree: &Tree, pointer: i64, roots: Roots) {
+        let index = self.index;
         let Some(node) = index.get(pointer) else {
             return;
         };
@@ -127,11 +159,11 @@ impl Uses {
             .and_then(|id| Some((id, index.get(id)?)));
         match definition {
             Some((id, node)) if kind(node.tree) == "StructDefinition" => match word(index, &node) {
-                Some(kind) => self.word(index, function, tree, roots, true, Some(kind)),
-                None => self.structs.entry(id).or_default().extend(roots),
+                Some(kind) => self.word(function, tree, roots, true, Some(kind)),
+                None => self.uses.structs.entry(id).or_default().extend(roots),
             },
             None if matches!(kind(name), "Mapping" | "ArrayTypeName") => {
-                self.pointers.entry(pointer).or_default().extend(roots);
+                self.uses.pointers.entry(pointer).or_default().extend(roots);
             }
             _ => {}
         }
@@ -139,7 +171,6 @@ impl Uses {
 
     fn word(
         &mut self,
-        index: &Index<'_>,
         function: Node<'_>,
         tree: &Tree,
         roots: Roots,
@@ -147,12 +178,18 @@ impl Uses {
         kind: Option<String>,
     ) {
         for root in roots.into_iter().flatten() {
-            let found = self.words.entry(root.slot).or_insert_with(|| SlotUse {
-                contract: owner(index, &function),
-                source: index.line(function.unit, tree),
+            if self.is_own(&root) {
+                continue;
+            }
+            let variable = root.variable.and_then(|id| self.variables.label(id));
+            let words = &mut self.uses.words;
+            let found = words.entry(root.slot).or_insert_with(|| SlotUse {
+                contract: owner(self.index, &function),
+                source: self.index.line(function.unit, tree),
                 ..SlotUse::default()
             });
             found.written |= written;
+            found.variable = found.variable.take().or(variable.map(str::to_owned));
             found.constant = found.constant.take().or(root.constant);
             found.kind = found.kind.take().or_else(|| kind.clone());
         }

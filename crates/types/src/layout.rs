@@ -90,9 +90,12 @@ pub struct StorageLayout {
     /// Where the structs of [`StorageLayout::namespaces`] are declared, by the same ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub namespace_structs: BTreeMap<String, NamespaceStruct>,
-    /// Single words at constant slots: `sload`, `sstore`, `StorageSlot`.
+    /// Single words at constant slots, and so and so far from a variable's: `sload`, `sstore`, `StorageSlot`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub slots: BTreeMap<B256, SlotUse>,
+    /// Writes at some distance from a variable's slot that only shows at run time, by the variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub strays: BTreeMap<String, SlotUse>,
     /// Namespaces that are there but could not be laid out, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<String>,
@@ -126,6 +129,9 @@ pub struct SlotUse {
     /// The constant that names it, when one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<String>,
+    /// The variable from whose slot the code works it out, when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
     /// Its type, `address`, where the code tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,

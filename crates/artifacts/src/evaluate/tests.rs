@@ -1,6 +1,6 @@
 //! Expressions of a real compiler, and trees no compiler makes.
 
-use super::Evaluator;
+use super::{Evaluator, Variables};
 use crate::{
     functions::Functions,
     placement::tests::{compile, newest, trees},
@@ -174,7 +174,8 @@ fn a_parameter_with_many_callers_costs_a_bounded_number_of_steps() {
     let sources = trees(&output);
     let index = sources.index();
     let started = std::time::Instant::now();
-    let found = uses::read(&index, &[index.contract("T.sol:T").unwrap()]);
+    let bases = [index.contract("T.sol:T").unwrap()];
+    let found = uses::read(&index, &bases, &Variables::default());
     assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
     assert!(found.words.len() <= 1, "{:?}", found.words);
 }

@@ -49,6 +49,7 @@ pub(super) fn compare(
             None => outcome.findings.push(gone(pair, *slot, before)),
         }
     }
+    strays(pair, outcome);
     if pair.way == Way::Back {
         return;
     }
@@ -66,6 +67,31 @@ pub(super) fn compare(
             );
             outcome.findings.push(finding);
         }
+    }
+}
+
+/// New variables that may lie where the writer writes at some distance from a variable.
+fn strays(pair: Pair<'_>, outcome: &mut Outcome) {
+    let mut fresh = outcome
+        .fresh
+        .iter()
+        .filter(|one| one.place.is_some() && one.scope.is_none());
+    let Some(new) = fresh.next() else {
+        return;
+    };
+    let more = if fresh.next().is_some() {
+        " and others"
+    } else {
+        ""
+    };
+    for (variable, written) in &pair.blue.strays {
+        outcome.unknown.push(format!(
+            "{} of {} writes at slots that it works out from the one of `{variable}`, and `{}`{more} of {} may lie there: where it writes only shows at run time",
+            short(&written.contract),
+            pair.way.writer(),
+            new.label,
+            pair.way.reader()
+        ));
     }
 }
 
@@ -148,9 +174,10 @@ fn finding(rule: &'static rules::Rule, slot: B256, used: &SlotUse) -> Finding {
 }
 
 fn named(slot: B256, used: &SlotUse) -> String {
-    match &used.constant {
-        Some(constant) => format!("`{constant}` at {slot}"),
-        None => format!("slot {slot}"),
+    match (&used.constant, &used.variable) {
+        (Some(constant), _) => format!("`{constant}` at {slot}"),
+        (None, Some(variable)) => format!("slot {slot}, worked out from `{variable}`"),
+        (None, None) => format!("slot {slot}"),
     }
 }
 
