@@ -1,15 +1,17 @@
 //! The proposal itself.
 
-use crate::{ProposeError, Refusal, Runtimes, code::is_same_code, safe::SafeFacts, words};
+mod judge;
+mod ways;
+
+use crate::{ProposeError, Refusal, Runtimes, safe::SafeFacts, words};
 use alloy_primitives::{Address, B256, Bytes};
 use cutover_types::{
-    Call, CheckReport, Inspection, Proposal, ReplayReport, StepCall, UpgradePath, Verdict, diamond,
-    execution::Status,
+    Call, CheckReport, Inspection, Proposal, ReplayReport, UpgradePath, diamond,
     inspection::{CodeAt, Controller, PowerPath, ProxyFacts},
     proposal::{Authority, Evidence, Precondition, SafeHashes},
-    replay::Summary,
-    upgrade::{batch, safe::Family},
+    upgrade::safe::Family,
 };
+use ways::Way;
 
 /// The reports a proposal rests on, each with the digest of its file.
 #[derive(Clone, Copy, Debug)]
@@ -56,9 +58,9 @@ pub struct Options<'a> {
 /// Every reason why nothing can be proposed.
 pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal, ProposeError> {
     let mut refusals = Vec::new();
-    judge_check(reports.check, &mut refusals);
-    judge_replay(reports.replay, options, &mut refusals);
-    judge_agreement(reports, options, &mut refusals);
+    judge::check(reports.check, &mut refusals);
+    judge::replay(reports.replay, options, &mut refusals);
+    judge::agreement(reports, options, &mut refusals);
     let Some((proxy, path)) = proven_path(reports.inspection, &mut refusals) else {
         return Err(ProposeError { refusals });
     };
@@ -69,12 +71,12 @@ pub fn propose(reports: &Reports<'_>, options: &Options<'_>) -> Result<Proposal,
             return Err(ProposeError { refusals });
         }
     };
-    let calls = calls(reports, path, proxy, &options.initializer, &mut refusals);
+    let calls = ways::calls(reports, path, proxy, &options.initializer, &mut refusals);
     let authority = authority(reports.inspection, path.from, &mut refusals);
     let several = calls.iter().flatten().any(|way: &Way| !way.then.is_empty());
     let (calls, multi_send) = match (&authority, calls) {
         (Some(authority), Some(calls)) if authority.kind == "safe" && several => {
-            match batched(calls, authority.address, options.safe.as_ref()) {
+            match ways::batched(calls, authority.address, options.safe.as_ref()) {
                 Ok((calls, multi_send)) => (Some(calls), Some(multi_send)),
                 Err(refusal) => {
                     refusals.push(refusal);
@@ -158,136 +160,6 @@ fn opened(reports: &Reports<'_>) -> impl Iterator<Item = String> {
         .map(|how| format!("once it runs green, anyone can upgrade this proxy {how}"))
 }
 
-fn judge_check(check: &CheckReport, refusals: &mut Vec<Refusal>) {
-    let errors = check.findings.iter().filter(|f| f.blocks()).count();
-    // The findings count even if the verdict was edited.
-    if check.verdict != Verdict::Pass || errors > 0 {
-        refusals.push(Refusal::CheckNotPassed {
-            verdict: check.verdict,
-            errors,
-        });
-    }
-}
-
-fn judge_replay(replay: &ReplayReport, options: &Options<'_>, refusals: &mut Vec<Refusal>) {
-    let sum = &replay.summary;
-    // Counted again: the totals are what decides, and they come from a file.
-    if Summary::of(&replay.transactions) != *sum {
-        refusals.push(Refusal::SummaryBroken {
-            listed: replay.transactions.len() as u64,
-            transactions: sum.transactions,
-        });
-    }
-    if sum.changed > 0 || sum.regressed > 0 {
-        refusals.push(Refusal::ReplayDiverged {
-            changed: sum.changed,
-            regressed: sum.regressed,
-        });
-    }
-    if let Some((part, parts)) = replay.partition.filter(|(_, parts)| *parts != 1) {
-        refusals.push(Refusal::OnlyAPart { part, parts });
-    }
-    let inconclusive = sum.inconclusive.saturating_add(options.unrecorded);
-    if inconclusive > options.allow_inconclusive {
-        refusals.push(Refusal::ReplayInconclusive {
-            inconclusive,
-            transactions: sum.transactions.saturating_add(options.unrecorded),
-            allowed: options.allow_inconclusive,
-        });
-    }
-    if sum.transactions == sum.inconclusive {
-        refusals.push(Refusal::NothingReplayed);
-    } else if sum.ran_green == 0 {
-        refusals.push(Refusal::GreenNeverRan {
-            transactions: sum.transactions,
-        });
-    }
-    if !replay.upgrade.status.is_success() {
-        refusals.push(Refusal::UpgradeFailed {
-            status: replay.upgrade.status,
-            why: replay.upgrade.why.clone(),
-        });
-    }
-    let taken = replay.upgrade.unexpected();
-    if !taken.is_empty() {
-        refusals.push(Refusal::UpgradeTakes {
-            taken: taken.join("; "),
-        });
-    }
-    let rollback = &replay.rollback;
-    let why = rollback.why.clone();
-    match (rollback.rehearsed, rollback.status) {
-        (true, Some(Status::Success)) => {
-            if rollback.forward_again_status != Some(Status::Success) {
-                refusals.push(Refusal::ForwardAgainFailed);
-            }
-        }
-        (true, _) => refusals.push(Refusal::RollbackFailed {
-            why: why.unwrap_or_else(|| "it reverted".into()),
-        }),
-        (false, _) => refusals.push(Refusal::RollbackNotRehearsed {
-            why: why.unwrap_or_else(|| "the replay does not say why".into()),
-        }),
-    }
-}
-
-fn judge_agreement(reports: &Reports<'_>, options: &Options<'_>, refusals: &mut Vec<Refusal>) {
-    let (replay, inspection) = (reports.replay, reports.inspection);
-    let mut compare = |what, replay: String, inspect: String| {
-        if replay != inspect {
-            refusals.push(Refusal::ReportsDisagree {
-                what,
-                replay,
-                inspect,
-            });
-        }
-    };
-    compare(
-        "the chain",
-        replay.chain_id.to_string(),
-        inspection.chain_id.to_string(),
-    );
-    compare(
-        "the proxy",
-        replay.proxy.to_string(),
-        inspection.address.to_string(),
-    );
-    if let Some(proxy) = &inspection.proxy {
-        let live = &proxy.implementation;
-        compare(
-            "blue",
-            replay.blue.address.to_string(),
-            live.address.to_string(),
-        );
-        compare(
-            "blue's code",
-            replay.blue.code_hash.to_string(),
-            live.code_hash.to_string(),
-        );
-        if replay.green.address == live.address {
-            refusals.push(Refusal::AlreadyGreen {
-                address: live.address,
-            });
-        }
-    }
-    let (check, live) = (reports.check, options.runtimes);
-    let live_blue = live.map(|codes| codes.blue);
-    if !options.trust_blue && !is_same_code(&check.blue.build, replay.blue.code_hash, live_blue) {
-        refusals.push(Refusal::BlueDiffers {
-            reference: check.blue.reference.clone(),
-            address: replay.blue.address,
-        });
-    }
-    let live_green = live.map(|codes| codes.green);
-    if !is_same_code(&check.green.build, replay.green.code_hash, live_green) {
-        refusals.push(Refusal::GreenDiffers {
-            address: replay.green.address,
-            replayed: replay.green.code_hash,
-            checked: check.green.build.code_hash,
-        });
-    }
-}
-
 fn proven_path<'a>(
     inspection: &'a Inspection,
     refusals: &mut Vec<Refusal>,
@@ -334,126 +206,6 @@ fn cut(
         });
     }
     cut.path(path, &before).map_err(Refusal::Cut)
-}
-
-/// The calls of one way.
-struct Way {
-    first: Call,
-    then: Vec<StepCall>,
-}
-
-impl Way {
-    fn of(calls: Vec<StepCall>) -> Option<Self> {
-        let mut calls = calls.into_iter();
-        let first = calls.next()?.call;
-        Some(Self {
-            first,
-            then: calls.collect(),
-        })
-    }
-}
-
-/// Forward, back and forward again, each what the replay executed.
-fn calls(
-    reports: &Reports<'_>,
-    path: &UpgradePath,
-    proxy: &ProxyFacts,
-    initializer: &Bytes,
-    refusals: &mut Vec<Refusal>,
-) -> Option<[Way; 3]> {
-    let replay = reports.replay;
-    let (green, blue) = (&replay.green, &proxy.implementation);
-    let none = Bytes::new();
-    let Some(forward) = path.calls(green, initializer).and_then(Way::of) else {
-        refusals.push(Refusal::NoInitializer {
-            length: initializer.len(),
-        });
-        return None;
-    };
-    let back = path.back().calls(blue, &none).and_then(Way::of)?;
-    let again = path.again().calls(green, &none).and_then(Way::of)?;
-    let mut compare = |call, way: &Way, executed: &Bytes, then: &[StepCall]| {
-        if way.first.data != *executed {
-            refusals.push(Refusal::NotWhatWasExecuted {
-                call,
-                proposed: way.first.data.clone(),
-                executed: executed.clone(),
-            });
-        } else if way.then != then {
-            let data = |steps: &[StepCall]| {
-                let parts = steps.iter().flat_map(|step| step.call.data.to_vec());
-                parts.collect::<Vec<u8>>().into()
-            };
-            refusals.push(Refusal::NotWhatWasExecuted {
-                call,
-                proposed: data(&way.then),
-                executed: data(then),
-            });
-        }
-    };
-    let rollback = &replay.rollback;
-    compare(
-        "forward",
-        &forward,
-        &replay.upgrade.data,
-        &replay.upgrade.then,
-    );
-    if rollback.rehearsed {
-        compare("back", &back, &rollback.back, &rollback.back_then);
-        let executed = &rollback.forward_again;
-        compare(
-            "forward_again",
-            &again,
-            executed,
-            &rollback.forward_again_then,
-        );
-    }
-    for (what, executed, inspected) in [
-        ("who sends the upgrade", replay.upgrade.from, path.from),
-        ("who receives the upgrade", replay.upgrade.to, path.to),
-    ] {
-        if executed != inspected {
-            refusals.push(Refusal::ReportsDisagree {
-                what,
-                replay: executed.to_string(),
-                inspect: inspected.to_string(),
-            });
-        }
-    }
-    Some([forward, back, again])
-}
-
-/// Each way as one transaction of `safe`, where it takes several calls.
-fn batched(
-    calls: [Way; 3],
-    safe: Address,
-    facts: Option<&SafeFacts>,
-) -> Result<([Way; 3], CodeAt), Refusal> {
-    let refuse = |why: &'static str| Refusal::CannotBatch { safe, why };
-    let facts = facts.ok_or(Refusal::SafeFactsMissing { address: safe })?;
-    let multi_send = facts.multi_send.clone().ok_or(refuse(
-        "no MultiSendCallOnly of a release that is known here is on this chain",
-    ))?;
-    let one = |way: Way| {
-        if way.then.is_empty() {
-            return Ok(way);
-        }
-        if way.then.iter().any(|step| step.wait_seconds > 0) {
-            return Err(refuse("a call has to wait for the one before"));
-        }
-        if way.then.iter().any(|step| step.from != safe) {
-            return Err(refuse("not every call is the Safe's own"));
-        }
-        let mut all = vec![way.first];
-        all.extend(way.then.into_iter().map(|step| step.call));
-        let first = batch::pack(multi_send.address, &all);
-        Ok(Way {
-            first: first.ok_or(refuse("one of the calls is a delegate call"))?,
-            then: Vec::new(),
-        })
-    };
-    let [forward, back, again] = calls;
-    Ok(([one(forward)?, one(back)?, one(again)?], multi_send))
 }
 
 /// The account the proxy obeys, if it is one that can be driven.

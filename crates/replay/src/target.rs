@@ -1,13 +1,15 @@
 //! One transaction: blue, green, and what that means.
 
+mod fork;
+mod sides;
+
 use crate::{
     anvil::{AnvilEngine, limits},
     base::{Base, MAX_WAVES},
     carry::{Carry, Drifted},
-    compare::{Context, differences, reason},
-    engine::{Engine as _, EngineError, Executed, Job, RevmEngine, Step, points_at},
-    exact::{Exact, agrees},
-    reached::ran,
+    compare::{Context, differences},
+    engine::{EngineError, Executed, Job, RevmEngine, Step},
+    exact::Exact,
     setup::Setup,
     verdict::verdict,
     view::Layered,
@@ -17,8 +19,10 @@ use cutover_evm::Environment;
 use cutover_types::{
     Assumption, CallKind, Outcome, RecordedBlock, State, TransactionVerdict,
     execution::Status,
-    replay::{Difference, DifferenceKind, EngineName, Side, TransactionReport},
+    replay::{Difference, DifferenceKind, EngineName, TransactionReport},
 };
+use fork::{disagreements, on_anvil};
+use sides::Sides;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What executes in one worker.
@@ -367,178 +371,11 @@ async fn green(
     Green::Unknown("it never stops asking for state".into())
 }
 
-/// Why the fork gave no answer that counts.
-struct NoAnswer {
-    why: String,
-    /// Whether it is the control that failed.
-    control: bool,
-    /// Whether it is something no fork in anvil can do.
-    limit: bool,
-}
-
-/// Runs both sides on the fork; blue must reproduce the receipt there too.
-async fn on_anvil(
-    place: &Place<'_>,
-    base: &Base,
-    anvil: &mut AnvilEngine,
-    green_view: &Arc<dyn State>,
-    step: Option<&Step>,
-    known: &(Outcome, Outcome),
-) -> Result<(Outcome, Outcome), NoAnswer> {
-    let exact = place.exact;
-    let limit = |outcome: &Outcome| limits(outcome, place.environment, &exact.transaction);
-    let explain = |outcome: &Outcome, control: bool, why: String| {
-        let limit = limit(outcome);
-        NoAnswer {
-            why: match limit {
-                Some(limit) => format!("the transaction {limit} ({why})"),
-                None => why,
-            },
-            control,
-            limit: limit.is_some(),
-        }
-    };
-    let job = Job {
-        environment: place.environment,
-        view: exact.view(base),
-        upgrade: None,
-        transaction: &exact.transaction,
-    };
-    let no_control = |why: String| explain(&known.0, true, why);
-    let blue = anvil
-        .execute(&job)
-        .await
-        .map_err(|error| no_control(format!("blue on anvil: {error}")))?
-        .outcome;
-    let index = usize::try_from(exact.target.index).unwrap_or(usize::MAX);
-    agrees(&blue, place.block, index).map_err(|why| no_control(format!("on anvil {why}")))?;
-    let job = Job {
-        view: green_view.clone(),
-        upgrade: step,
-        ..job
-    };
-    let no_green = |why: String| explain(&known.1, false, why);
-    let executed = anvil
-        .execute(&job)
-        .await
-        .map_err(|error| no_green(format!("green on anvil: {error}")))?;
-    let mut green = executed.outcome;
-    // Only the in-process engine sees what is read of the environment.
-    green.environment.clone_from(&known.1.environment);
-    if green.status != known.1.status
-        && let Some(limit) = limit(&known.1)
-    {
-        return Err(NoAnswer {
-            why: format!("the transaction {limit}"),
-            control: false,
-            limit: true,
-        });
-    }
-    Ok((blue, green))
-}
-
-/// What two engines say differently about one side.
-fn disagreements(side: &str, revm: &Outcome, anvil: &Outcome) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let mut push = |place: String, revm: String, anvil: String| {
-        if revm != anvil && found.len() < 20 {
-            found.push(Difference {
-                what: DifferenceKind::Engine,
-                place: format!("{side} {place}"),
-                blue: format!("revm: {revm}"),
-                green: format!("anvil: {anvil}"),
-            });
-        }
-    };
-    push(
-        "status".into(),
-        revm.status.is_success().to_string(),
-        anvil.status.is_success().to_string(),
-    );
-    push(
-        "gas".into(),
-        revm.gas_used.to_string(),
-        anvil.gas_used.to_string(),
-    );
-    push(
-        "output".into(),
-        revm.output.to_string(),
-        anvil.output.to_string(),
-    );
-    push(
-        "logs".into(),
-        format!("{:?}", revm.logs),
-        format!("{:?}", anvil.logs),
-    );
-    let addresses: BTreeSet<Address> = revm.diff.keys().chain(anvil.diff.keys()).copied().collect();
-    for address in addresses {
-        let (r, a) = (revm.diff.get(&address), anvil.diff.get(&address));
-        let show = |diff: Option<&cutover_types::AccountDiff>| {
-            diff.map_or_else(String::new, |diff| {
-                let storage: Vec<String> = diff
-                    .storage
-                    .iter()
-                    .map(|(slot, change)| format!("{slot}={:#x}", change.after))
-                    .collect();
-                format!(
-                    "balance {:?} nonce {:?} {}",
-                    diff.balance
-                        .as_ref()
-                        .map(|change| change.after.wrapping_sub(change.before)),
-                    diff.nonce.as_ref().map(|change| change.after),
-                    storage.join(" ")
-                )
-            })
-        };
-        push(address.to_string(), show(r), show(a));
-    }
-    found
-}
-
 fn is_worse(verdict: TransactionVerdict) -> bool {
     matches!(
         verdict,
         TransactionVerdict::Changed | TransactionVerdict::Regressed
     )
-}
-
-/// Makes the two sides of a report.
-struct Sides<'a> {
-    setup: &'a Setup,
-    /// The implementation that the proxy had on blue's side.
-    live: Address,
-}
-
-impl<'a> Sides<'a> {
-    fn of(place: &Place<'a>, base: &Base) -> Self {
-        let setup = place.setup;
-        let (holder, slot) = setup.pointer();
-        let found = place.exact.view(base).storage(holder, slot);
-        let live = found.map_or(setup.blue.address, |value| {
-            points_at(value, setup.path.offset)
-        });
-        Self { setup, live }
-    }
-
-    fn blue(&self, outcome: &Outcome) -> Side {
-        let cut = self.setup.options.cut.as_ref();
-        let kept = cut.map_or(&[][..], |cut| &cut.kept);
-        self.side(outcome, self.live, kept)
-    }
-
-    fn green(&self, outcome: &Outcome) -> Side {
-        self.side(outcome, self.setup.green.address, &[])
-    }
-
-    fn side(&self, outcome: &Outcome, implementation: Address, kept: &[FixedBytes<4>]) -> Side {
-        Side {
-            status: outcome.status,
-            gas: outcome.gas_used,
-            output: outcome.output.clone(),
-            reason: reason(outcome, self.setup.green.abi.as_ref()),
-            ran: ran(outcome, self.setup.proxy, implementation, kept),
-        }
-    }
 }
 
 fn nothing() -> Outcome {
