@@ -19,7 +19,11 @@ use cutover_types::{
     source::{CallGraph, Index, Node, Tree, allows},
 };
 use slots::Slots;
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
 /// What the safety rules say.
 #[derive(Debug, Default)]
@@ -42,6 +46,8 @@ pub(crate) struct Subject<'a> {
     stuck: RefCell<HashMap<(i64, usize), bool>>,
     /// What functions write by number, by id.
     written: RefCell<HashMap<i64, Rc<Slots>>>,
+    /// What it takes to have the contract call itself, once that was asked.
+    itself: Cell<Option<guard::Weight>>,
     /// What becomes of the conditions of functions, by id.
     doors: RefCell<HashMap<i64, Rc<guard::Seen>>>,
 }
@@ -138,6 +144,7 @@ impl<'a> Subject<'a> {
             options,
             stuck: RefCell::default(),
             written: RefCell::default(),
+            itself: Cell::default(),
             doors: RefCell::default(),
         }
     }

@@ -1,10 +1,12 @@
 //! Whether a function looks at who calls it, as far as its source shows.
 
 mod answers;
+mod assembly;
 mod conditions;
 mod door;
 mod evaluate;
 mod flow;
+mod itself;
 mod keys;
 mod marks;
 mod paths;
@@ -16,7 +18,7 @@ mod weigh;
 mod writes;
 
 use super::Subject;
-use conditions::Weight;
+pub(in crate::safety) use conditions::Weight;
 use cutover_types::source::{Node, Reached, Tree, id, kind, unresolved, visit};
 pub(super) use door::{Door, Seen, door, locks, locks_surely, sets};
 use flow::Flow;

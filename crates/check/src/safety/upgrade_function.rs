@@ -172,7 +172,7 @@ fn protected<'a>(subject: &Subject<'a>, entries: &[Node<'a>], outcome: &mut Outc
             }
             Guard::Caught => {
                 outcome.unknown.push(format!(
-                    "who may {does} is not known: `{what}` asks for the caller where a failure may be caught and forgotten"
+                    "who may {does} is not known: `{what}` asks for the caller where a failure may be caught and forgotten, or where an answer is not looked at"
                 ));
                 continue;
             }

@@ -4,7 +4,8 @@ use super::{
     MAX_LEVELS, Subject,
     answers::toll,
     flow::{Flow, is_foreign},
-    has_token, is_builtin,
+    is_builtin,
+    itself::as_itself,
     marks::{Marks, Value},
     reverts,
     ways::{Stops, callee, stops_in},
@@ -17,7 +18,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 
 /// What keeps a stranger out, the lightest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Weight {
+pub(in crate::safety) enum Weight {
     Nothing,
     Anybody,
     /// Nothing but the time.
@@ -140,6 +141,11 @@ pub(super) fn conditions<'a>(
                 {
                     // A call to another contract may fail there.
                     let caught = caught.get(&id(tree)).copied();
+                    // Where it answers yes or no, it need not fail to say no.
+                    let stops = match says_yes_or_no(callee) {
+                        true => stops.min(Stops::Perhaps),
+                        false => stops,
+                    };
                     found.push(Condition {
                         tree,
                         must: None,
@@ -156,9 +162,15 @@ pub(super) fn conditions<'a>(
 }
 
 /// Whether a call says in its result that it failed.
-fn is_bare(callee: &Tree) -> bool {
+pub(super) fn is_bare(callee: &Tree) -> bool {
     let type_id = callee["typeDescriptions"]["typeIdentifier"].as_str();
     type_id.is_some_and(|id| id.starts_with("t_function_bare"))
+}
+
+/// Whether what is called answers with a yes or no.
+fn says_yes_or_no(callee: &Tree) -> bool {
+    let type_id = callee["typeDescriptions"]["typeIdentifier"].as_str();
+    type_id.is_some_and(|id| id.contains("returns$_t_bool_$"))
 }
 
 /// Whether a function does anything but to ask, so that leaving it early leaves something out.
@@ -283,6 +295,14 @@ pub(super) fn single<'a>(
         {
             Weight::Perhaps
         }
+        // Who was asked may have said no.
+        true if marks.any(Marks::SUCCESS) && !marks.any(Marks::DATA) => Weight::Perhaps,
+        true if marks.any(Marks::SENDER)
+            && marks.any(Marks::THIS)
+            && !marks.any(Marks::OTHER | Marks::FIXED | Marks::AWAY) =>
+        {
+            as_itself(flow.subject())
+        }
         true if marks.any(Marks::SENDER) => flow.compared(&states),
         true => Weight::Origin,
         // Who chooses the entry chooses one that nobody made.
@@ -302,51 +322,4 @@ pub(super) fn single<'a>(
         false if marks.any(Marks::OTHER) => Weight::State,
         false => Weight::Nothing,
     }
-}
-
-/// The weight of assembly that can stop.
-pub(super) fn assembly<'a>(flow: &Flow<'_, 'a>, function: &Node<'a>) -> Weight {
-    let mut heaviest = Weight::Nothing;
-    visit(function.tree, &mut |block| {
-        if kind(block) != "InlineAssembly" {
-            return;
-        }
-        let text = block["operations"].as_str().unwrap_or_default();
-        let mut stops = ["revert", "invalid", "stop", "jumpi"]
-            .iter()
-            .any(|word| has_token(text, word));
-        let mut asks = ["if", "switch", "jumpi"]
-            .iter()
-            .any(|word| has_token(text, word));
-        visit(block, &mut |tree| {
-            stops |= matches!(
-                tree["functionName"]["name"].as_str(),
-                Some("revert" | "invalid" | "stop")
-            );
-            asks |= matches!(kind(tree), "YulIf" | "YulSwitch" | "YulForLoop");
-        });
-        if !stops {
-            return;
-        }
-        let (mut marks, outside) = flow.of_assembly(function, block);
-        if asks {
-            marks |= outside;
-        }
-        let firm = marks.any(Marks::OTHER | Marks::FIXED | Marks::THIS);
-        heaviest = heaviest.max(match marks.any(Marks::SENDER | Marks::ORIGIN) {
-            true if !firm => Weight::Anybody,
-            true if marks.any(Marks::SENDER) => {
-                let named = flow.outer(block).into_iter();
-                let named = named.filter(|one| {
-                    one.tree["stateVariable"] == true || one.tree["constant"] == true
-                });
-                flow.compared(&named.map(|one| id(one.tree)).collect())
-            }
-            true => Weight::Origin,
-            false if marks.any(Marks::OTHER) => Weight::State,
-            false if marks.any(Marks::BLOCK) => Weight::Block,
-            false => Weight::Nothing,
-        });
-    });
-    heaviest
 }

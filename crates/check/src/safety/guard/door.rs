@@ -2,6 +2,7 @@
 
 use super::{
     Guard, Subject,
+    assembly::assembly,
     conditions::{self, Condition, MAX_DEPTH, Weight},
     evaluate::{TIME, evaluate},
     flow::Flow,
@@ -102,7 +103,7 @@ fn looked<'a>(subject: &Subject<'a>, function: Node<'a>) -> Seen {
             parts.entry(branch).or_default().push(condition);
         }
         doors.extend(looks.branch(&one.node, first, &parts, None, MAX_DEPTH));
-        if conditions::assembly(&looks.flow, &one.node) >= Weight::Block {
+        if assembly(&looks.flow, &one.node) >= Weight::Block {
             doors.push(looks.at_assembly(&one.node));
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     Subject,
     answers::Answers,
-    conditions::{MAX_DEPTH, Weight},
+    conditions::{MAX_DEPTH, Weight, is_bare},
     evaluate::{TIME, evaluate},
     has_token,
     marks::{Marks, Value},
@@ -273,8 +273,14 @@ impl<'s, 'a> Flow<'s, 'a> {
         all.all(|one| one.tree["mutability"] == "immutable")
     }
 
+    /// What a variable that assembly names depends on.
+    pub(super) fn named(&self, variable: &Node<'_>, at: &Tree) -> Marks {
+        let known = self.known(variable, place(at));
+        own(variable.tree) | known.map_or_else(Marks::default, |known| known.marks)
+    }
+
     /// Whether `msg.sender` in a function is the caller.
-    fn has_caller(&self, inside: &Node<'_>) -> bool {
+    pub(super) fn has_caller(&self, inside: &Node<'_>) -> bool {
         !self.as_itself.contains(&id(inside.tree))
     }
 
@@ -466,14 +472,26 @@ impl<'s, 'a> Flow<'s, 'a> {
         visit(function.tree, &mut |tree| match kind(tree) {
             "Return" if tree["expression"].is_null() => ends.push(place(tree)),
             "VariableDeclarationStatement" => {
-                let value = self.value(function, &tree["initialValue"]);
-                for one in tree["declarations"].as_array().into_iter().flatten() {
-                    found.push((id(one), value.clone()));
+                let value = &tree["initialValue"];
+                let all = tree["declarations"].as_array().into_iter().flatten();
+                let values = self.results(function, value);
+                for (place, one) in all.enumerate() {
+                    found.push((id(one), values.at(place)));
                 }
             }
             "Assignment" => {
-                let value = self.value(function, &tree["rightHandSide"]);
-                self.assigned(&tree["leftHandSide"], &value, &mut found);
+                let values = self.results(function, &tree["rightHandSide"]);
+                let left = &tree["leftHandSide"];
+                match left["components"].as_array() {
+                    Some(parts) => {
+                        for (place, part) in parts.iter().enumerate() {
+                            if kind(part) == "Identifier" {
+                                self.assigned(part, &values.at(place), &mut found);
+                            }
+                        }
+                    }
+                    None => self.assigned(left, &values.at(0), &mut found),
+                }
             }
             "Return" => found.push((own_id, self.value(function, &tree["expression"]))),
             // What is done under a condition tells about the condition.
@@ -548,6 +566,31 @@ impl<'s, 'a> Flow<'s, 'a> {
         }
     }
 
+    /// What is put into the variables that an expression is assigned to.
+    fn results(&self, function: &Node<'a>, tree: &'a Tree) -> Results {
+        let value = self.value(function, tree);
+        let bare = kind(tree) == "FunctionCall" && is_bare(callee(tree));
+        Results {
+            bare: bare && !self.only_fails(tree),
+            value,
+        }
+    }
+
+    /// Whether what a call names has no answer but to fail.
+    fn only_fails(&self, call: &Tree) -> bool {
+        let mut found = false;
+        visit(&call["arguments"], &mut |tree| {
+            let named = tree["referencedDeclaration"].as_i64();
+            let named = named.and_then(|id| self.subject.index.get(id));
+            found |= named.is_some_and(|named| {
+                let results = &named.tree["returnParameters"]["parameters"];
+                kind(named.tree) == "FunctionDefinition"
+                    && results.as_array().is_some_and(<[_]>::is_empty)
+            });
+        });
+        found
+    }
+
     /// The variables on the left of an assignment.
     fn assigned(&self, left: &Tree, value: &Value, found: &mut Vec<(i64, Value)>) {
         match kind(left) {
@@ -610,6 +653,25 @@ impl<'s, 'a> Flow<'s, 'a> {
         for (parameter, argument) in parameters.iter().zip(first.into_iter().chain(given)) {
             found.push((id(parameter), self.value(function, argument)));
         }
+    }
+}
+
+/// The value of an expression, which may be several.
+struct Results {
+    value: Value,
+    /// Whether the first one says whether another contract answered, and the second one what.
+    bare: bool,
+}
+
+impl Results {
+    fn at(&self, place: usize) -> Value {
+        let mut value = self.value.clone();
+        match place {
+            _ if !self.bare => {}
+            0 => value.marks |= Marks::SUCCESS,
+            _ => value.marks |= Marks::DATA,
+        }
+        value
     }
 }
 

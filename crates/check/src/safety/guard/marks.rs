@@ -30,6 +30,10 @@ impl Marks {
     pub(super) const ANSWER: Self = Self(256);
     /// Who signed something.
     pub(super) const SIGNER: Self = Self(512);
+    /// Whether another contract answered at all.
+    pub(super) const SUCCESS: Self = Self(1024);
+    /// What it answered, where it is told apart from that.
+    pub(super) const DATA: Self = Self(2048);
 
     pub(super) fn any(self, wanted: Self) -> bool {
         self.0 & wanted.0 != 0

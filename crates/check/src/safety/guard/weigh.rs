@@ -4,7 +4,8 @@
 
 use super::{
     Subject,
-    conditions::{self, Condition, MAX_DEPTH, Weight, assembly, conditions, decides, ends, weight},
+    assembly::assembly,
+    conditions::{self, Condition, MAX_DEPTH, Weight, conditions, decides, ends, weight},
     flow::{Flow, is_foreign},
     leaves,
     paths::paths,

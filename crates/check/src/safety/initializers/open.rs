@@ -65,7 +65,7 @@ pub(super) fn inspect(subject: &Subject<'_>, blue: Option<&Subject<'_>>, outcome
             }
             Guard::Caught => {
                 outcome.unknown.push(format!(
-                    "whether anybody can call `{what}` is not known: it asks for the caller where a failure may be caught and forgotten"
+                    "whether anybody can call `{what}` is not known: it asks for the caller where a failure may be caught and forgotten, or where an answer is not looked at"
                 ));
                 continue;
             }
