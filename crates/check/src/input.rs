@@ -54,6 +54,11 @@ pub struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
+    /// Whether namespaces and annotations were seen, if there are any.
+    pub(crate) fn shows_namespaces(&self) -> bool {
+        self.sources.is_some() || self.layout_is_whole
+    }
+
     /// The definitions in its syntax trees.
     pub(crate) fn index(&self) -> Option<Cow<'a, Index<'a>>> {
         let known = self.index.map(Cow::Borrowed);

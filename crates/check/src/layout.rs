@@ -105,7 +105,7 @@ pub(crate) fn compare(pair: Pair<'_>) -> Outcome {
         places(pair, &mut outcome);
     }
     for (side, layout, name) in roles {
-        if side.sources.is_none() && !side.layout_is_whole {
+        if !side.shows_namespaces() {
             outcome.unknown.push(format!(
                 "{name} has no syntax tree: namespaces and annotations were not seen"
             ));

@@ -324,6 +324,28 @@ fn without_syntax_trees_nothing_passes() {
 }
 
 #[test]
+fn a_namespace_that_could_not_be_seen_is_not_gone() {
+    let mut blue = layout(&[0]);
+    let green = layout(&[0]);
+    blue.namespaces
+        .insert("erc7201:app.vault".to_owned(), blue.storage.clone());
+    let sources = Sources::default();
+    let side = |layout, sources| Side {
+        layout: Some(layout),
+        sources,
+        ..Side::default()
+    };
+    let blue = side(&blue, Some(&sources));
+    for (sources, verdict) in [
+        (Some(&sources), LayoutVerdict::Incompatible),
+        (None, LayoutVerdict::Inconclusive),
+    ] {
+        let report = check(&blue, &side(&green, sources), &Options::default());
+        assert_eq!(report.layout_verdict, verdict, "{:?}", report.findings);
+    }
+}
+
+#[test]
 fn waivers_count_until_their_day() {
     let (blue, green) = (layout(&[0, 5]), layout(&[0]));
     let sources = Sources::default();

@@ -11,6 +11,8 @@ pub(super) fn compare(pair: Pair<'_>, kinds: &Kinds<'_>, outcome: &mut Outcome) 
         let Some((green_id, after)) = counterpart(pair, id, root) else {
             let finding = match relocated(pair, id, members) {
                 Some(to) => moved(id, root, to, members),
+                // What could not be seen is not gone; that it could not is said for the whole side.
+                None if !pair.green_side.shows_namespaces() => continue,
                 None => gone(pair, id, members),
             };
             outcome.findings.push(finding);

@@ -46,6 +46,7 @@ pub(super) fn compare(
                 .extend(retyped(pair.way, *slot, before, after)),
             // A rollback leaves green's own words where they are.
             None if pair.way == Way::Back => {}
+            None if pair.green_side.sources.is_none() => {}
             None => outcome.findings.push(gone(pair, *slot, before)),
         }
     }
