@@ -45,7 +45,7 @@ pub(super) fn compare(blue: &Contract<'_>, green: &Contract<'_>, outcome: &mut O
                 shown(&texts.1),
                 shown(&texts.0)
             )
-        } else if texts.0.is_some() && texts.0 == texts.1 {
+        } else if is_alike(&texts, (was, is)) {
             continue;
         } else {
             format!(
@@ -215,9 +215,70 @@ fn text(contract: &Contract<'_>, at: &Node<'_>, tree: &Tree) -> Option<String> {
     Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// Whether two expressions are written alike; by their trees, where a source text is missing.
+fn is_alike(texts: &(Option<String>, Option<String>), trees: (&Tree, &Tree)) -> bool {
+    match texts {
+        (Some(before), Some(after)) => before == after,
+        _ => same_tree(trees.0, trees.1),
+    }
+}
+
+/// Whether two trees are the same, apart from where they stand and how the compiler numbers them.
+fn same_tree(before: &Tree, after: &Tree) -> bool {
+    const OF_A_BUILD: [&str; 7] = [
+        "id",
+        "src",
+        "referencedDeclaration",
+        "overloadedDeclarations",
+        "typeDescriptions",
+        "nameLocations",
+        "memberLocation",
+    ];
+    if let (Some(old), Some(new)) = (before.as_array(), after.as_array()) {
+        return old.len() == new.len() && old.iter().zip(new).all(|(a, b)| same_tree(a, b));
+    }
+    if !before.is_object() || !after.is_object() {
+        return before == after;
+    }
+    let own = |field: &(&str, &Tree)| !OF_A_BUILD.contains(&field.0);
+    let mut rest = after.fields().filter(own);
+    let all = before.fields().filter(own).all(|(name, old)| {
+        let same = |(other, new): (&str, &Tree)| name == other && same_tree(old, new);
+        rest.next().is_some_and(same)
+    });
+    all && rest.next().is_none()
+}
+
 fn shown(text: &Option<String>) -> String {
     match text {
         Some(text) => format!("`{}`", terminal(text, MAX_TEXT)),
         None => "otherwise".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_without_their_texts_are_compared_by_their_trees() {
+        let tree = |id: u32, operator: &str, value: &str| {
+            let text = format!(
+                r#"{{"id": {id}, "src": "{id}:3:0", "nodeType": "BinaryOperation", "operator": "{operator}",
+                    "leftExpression": {{"id": {}, "nodeType": "Literal", "value": "{value}"}}, "arguments": [{{"id": {id}}}]}}"#,
+                id + 1
+            );
+            Tree::from_json(text.as_bytes()).unwrap()
+        };
+        let old = tree(4, "&", "7");
+        for (new, same) in [
+            (tree(40, "&", "7"), true),
+            (tree(4, "|", "7"), false),
+            (tree(4, "&", "8"), false),
+        ] {
+            assert_eq!(is_alike(&(None, None), (&old, &new)), same, "{new:?}");
+        }
+        let texts = (Some("a & b".to_owned()), Some("a | b".to_owned()));
+        assert!(!is_alike(&texts, (&old, &old)));
     }
 }
