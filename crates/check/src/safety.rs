@@ -16,7 +16,7 @@ use crate::{Options, Side, rules::Rule, spans};
 use cutover_types::{
     Finding,
     check::Role,
-    source::{CallGraph, Index, Node, Tree, allows},
+    source::{CallGraph, Index, Node, Reached, Tree, allows},
 };
 use slots::Slots;
 use std::{
@@ -24,6 +24,9 @@ use std::{
     collections::HashMap,
     rc::Rc,
 };
+
+/// Functions that are remembered as running in others.
+const MAX_REMEMBERED: usize = 50_000;
 
 /// What the safety rules say.
 #[derive(Debug, Default)]
@@ -42,6 +45,9 @@ pub(crate) struct Subject<'a> {
     /// What its functions run.
     pub(crate) graph: CallGraph<'a>,
     options: &'a Options,
+    /// All that runs inside functions, by id, and how much more of it is remembered.
+    runs: RefCell<HashMap<i64, Rc<[Reached<'a>]>>>,
+    room: Cell<usize>,
     /// Whether functions always revert, by id and by how many levels were looked at.
     stuck: RefCell<HashMap<(i64, usize), bool>>,
     /// What functions write by number, by id.
@@ -142,6 +148,8 @@ impl<'a> Subject<'a> {
             linearized,
             graph: CallGraph::new(index, linearized),
             options,
+            runs: RefCell::default(),
+            room: Cell::new(MAX_REMEMBERED),
             stuck: RefCell::default(),
             written: RefCell::default(),
             itself: Cell::default(),

@@ -20,9 +20,10 @@ mod writes;
 use super::Subject;
 pub(in crate::safety) use conditions::Weight;
 use cutover_types::source::{Node, Reached, Tree, id, kind, unresolved, visit};
-pub(super) use door::{Door, Seen, door, locks, locks_surely, sets};
+pub(super) use door::{Door, Seen, all_sets, door, locks, locks_surely, sets};
 use flow::Flow;
 pub(super) use keys::{Opening, opened};
+use std::rc::Rc;
 use ways::Inside;
 
 /// What stands between a stranger and the end of a function.
@@ -50,8 +51,21 @@ pub(super) enum Guard {
 const MAX_LEVELS: usize = 6;
 
 /// All that runs inside a function, itself first.
-pub(super) fn runs<'a>(subject: &Subject<'a>, function: Node<'a>) -> Vec<Reached<'a>> {
-    subject.graph.reachable_from(vec![function], |_| true)
+pub(super) fn runs<'a>(subject: &Subject<'a>, function: Node<'a>) -> Rc<[Reached<'a>]> {
+    let key = id(function.tree);
+    let known = subject.runs.borrow().get(&key).cloned();
+    known.unwrap_or_else(|| {
+        let found: Rc<[_]> = subject
+            .graph
+            .reachable_from(vec![function], |_| true)
+            .into();
+        let left = subject.room.get().checked_sub(found.len());
+        if let Some(left) = left {
+            subject.room.set(left);
+            subject.runs.borrow_mut().insert(key, Rc::clone(&found));
+        }
+        found
+    })
 }
 
 pub(super) fn guard<'a>(subject: &Subject<'a>, function: Node<'a>) -> Guard {

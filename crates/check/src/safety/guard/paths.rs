@@ -25,7 +25,7 @@ pub(super) fn paths<'a>(
 ) -> Vec<Vec<Taken>> {
     let mut onward: HashMap<i64, Vec<(&'a Tree, Node<'a>)>> = HashMap::new();
     let mut callers: HashMap<i64, Vec<i64>> = HashMap::new();
-    for one in &inside.all {
+    for one in inside.all.iter() {
         for way in ways(subject, &one.node) {
             let from = id(one.node.tree);
             onward.entry(from).or_default().push((way.at, way.to));

@@ -30,7 +30,7 @@ impl Skips {
             parts: HashSet::new(),
             sure: HashSet::new(),
         };
-        for one in &inside.all {
+        for one in inside.all.iter() {
             skips.read(subject, flow, &one.node);
         }
         let mut next: Vec<_> = inside.all.first().map(|one| one.node).into_iter().collect();

@@ -2,7 +2,10 @@
 
 use super::{Subject, conditions};
 use cutover_types::source::{Node, Reached, Tree, id, is_from_outside, kind, visit};
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 /// Whether what fails there stops the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +20,7 @@ pub(super) enum Stops {
 /// All that runs inside a function.
 pub(super) struct Inside<'a> {
     /// The functions and modifiers, the function itself first.
-    pub(super) all: Vec<Reached<'a>>,
+    pub(super) all: Rc<[Reached<'a>]>,
     with_caller: HashSet<i64>,
 }
 

@@ -47,7 +47,7 @@ pub(super) fn inspect(subject: &Subject<'_>, contract: &Node<'_>, outcome: &mut 
         if inside.iter().any(|one| only_behind_proxy(subject, one)) {
             continue;
         }
-        for function in &inside {
+        for function in inside.iter() {
             let mut all = operations(function.node.tree, None).into_iter();
             let Some(operation) = all.find(|one| targets.fixed(function, one).is_none()) else {
                 continue;
@@ -70,7 +70,7 @@ fn is_locked<'a>(subject: &Subject<'a>, open: Node<'a>) -> bool {
     let mut found = false;
     for constructor in constructors(subject.linearized) {
         found |= modified(&constructor, &["initializer", "reinitializer"]);
-        for function in runs(subject, constructor) {
+        for function in runs(subject, constructor).iter() {
             visit(function.node.tree, &mut |tree| {
                 let what = tree["name"].as_str().or(tree["memberName"].as_str());
                 let what = what.unwrap_or_default().to_lowercase();
@@ -82,10 +82,7 @@ fn is_locked<'a>(subject: &Subject<'a>, open: Node<'a>) -> bool {
     let mut constructors = constructors(subject.linearized).into_iter();
     found || {
         let locks = locks(subject, open);
-        constructors.any(|one| {
-            let [own, _] = sets(subject, one);
-            !own.is_disjoint(&locks)
-        })
+        constructors.any(|one| !sets(subject, one).is_disjoint(&locks))
     }
 }
 

@@ -184,7 +184,7 @@ fn writes<'a>(subject: &Subject<'a>, entry: Node<'a>, sure: Name) -> Option<Writ
     // Everybody may be given entries of their own, but not by what initializes all.
     let entries = sure == Name::Initializer;
     let mut found = None;
-    for function in runs(subject, entry) {
+    for function in runs(subject, entry).iter() {
         visit(function.node.tree, &mut |tree| {
             found = found.max(written(subject, tree, entries));
         });

@@ -203,7 +203,7 @@ fn closer<'a>(subject: &Subject<'a>, known: &HashSet<String>, lock: &Lock) -> Op
     let entries = entry_points(subject.linearized).into_iter().filter(changes);
     let mut new = entries.filter(|entry| !known.contains(&signature(entry)));
     let found = new.find(|entry| {
-        let [own, _] = sets(subject, *entry);
+        let own = sets(subject, *entry);
         let words = slots_of(subject, *entry);
         let mut words = words.written.iter();
         !own.is_disjoint(&lock.states)

@@ -86,7 +86,7 @@ pub(super) fn inspect(
 
 /// The slots that the modifiers of a function write by number.
 pub(super) fn by_number<'a>(subject: &Subject<'a>, entry: Node<'a>) -> Vec<B256> {
-    let mut inside = runs(subject, entry);
+    let mut inside = runs(subject, entry).to_vec();
     inside.retain(|one| kind(one.node.tree) == "ModifierDefinition");
     let written = slots(subject, entry, &inside).written.into_iter();
     let known = written.filter_map(|slot| match slot {

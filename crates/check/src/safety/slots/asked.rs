@@ -21,7 +21,7 @@ pub(in crate::safety) struct Asked {
 }
 
 pub(in crate::safety) fn asked<'a>(subject: &Subject<'a>, entry: Node<'a>) -> Asked {
-    let mut inside = runs(subject, entry);
+    let mut inside = runs(subject, entry).to_vec();
     let reads: Vec<_> = inside.iter().flat_map(|one| reads(one.node)).collect();
     let evaluator = Evaluator::of(subject, entry, &inside);
     // What a modifier sets back when the body has run shuts nothing.

@@ -59,7 +59,7 @@ pub(super) fn lands<'a>(subject: &Subject<'a>, entry: Node<'a>, wanted: &BTreeSe
         true => Lands::Nowhere,
         false => Lands::Perhaps,
     };
-    for one in &inside {
+    for one in inside.iter() {
         if !unresolved(subject.index, &one.node).is_empty() {
             found = Lands::Perhaps;
         }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::safety::{
     Subject,
-    guard::{runs, sets},
+    guard::{all_sets, runs},
     initializers::{
         places::{Place, Places},
         versions::{shape, signature},
@@ -31,9 +31,9 @@ impl Before {
     pub(super) fn of<'b>(blue: &Laid<'_, 'b>, begun: &[Node<'b>]) -> Self {
         let subject = blue.subject;
         let places = Places::new(blue.layout);
-        let sets = begun.first().map(|first| sets(subject, *first));
-        let ids = sets.into_iter().flatten().flatten();
-        let ids: BTreeSet<_> = ids.collect();
+        let first = begun.first();
+        let ids = first.map(|first| all_sets(subject, *first));
+        let ids = ids.unwrap_or_default();
         let mut found = Self {
             places: ids
                 .iter()
@@ -109,7 +109,7 @@ impl Before {
 /// What runs in a function, and the constants in it.
 fn code<'a>(subject: &Subject<'a>, entry: Node<'a>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for one in runs(subject, entry) {
+    for one in runs(subject, entry).iter() {
         found.insert(shape(one.node.tree));
         visit(one.node.tree, &mut |tree| {
             let named = tree["referencedDeclaration"].as_i64();

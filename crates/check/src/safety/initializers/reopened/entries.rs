@@ -53,7 +53,7 @@ pub(super) fn written<'a>(
     for entry in entries {
         let inside = runs(subject, *entry);
         let values = Values::of(subject, *entry, &inside);
-        for one in &inside {
+        for one in inside.iter() {
             visit(one.node.tree, &mut |tree| {
                 let target = match kind(tree) {
                     "Assignment" if tree["rightHandSide"]["value"] != "false" => {
