@@ -72,6 +72,8 @@ pub(crate) async fn paths(
         if !found.notes.is_empty() {
             let why = format!("who may upgrade is not known: {}", found.notes.join("; "));
             into.unsent = Some((template, why));
+        } else if template.to == template.proxy {
+            into.vacant = Some(template);
         }
         into.notes
             .push(format!("nobody was found whom {} obeys", call.to));

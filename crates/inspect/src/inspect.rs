@@ -12,6 +12,7 @@ use crate::{
     routes::routes,
     session::{Moment, Session, request},
     trace::{Forward, forward, forward_some},
+    vacant,
 };
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use cutover_chain::Node;
@@ -173,6 +174,14 @@ pub(crate) async fn report(
         implementation,
         tried(&recognized, &proofs),
         recognized.beacon.or(recognized.admin),
+    )
+    .await?;
+    vacant::settle(
+        session,
+        &subject,
+        &mut recognized,
+        implementation,
+        &mut inspection.controllers,
     )
     .await?;
     let asked = past(proxy, &location, implementation, &recognized, &proofs);
@@ -463,8 +472,8 @@ pub(crate) enum Obeyed {
     Immutable,
     /// It is a proxy, and who upgrades it is not known: why.
     Nobody(String),
-    /// The best way to upgrade it, and what it runs.
-    Path(Box<UpgradePath>, Address),
+    /// The best way to upgrade it, and what it runs; whether nobody can but who is found along it.
+    Path(Box<UpgradePath>, Address, bool),
 }
 
 /// The kind of question [`inspect`] answers, asked of a controller.
@@ -479,8 +488,13 @@ pub(crate) async fn obeyed(
     let forward = recognized.runs.as_ref().unwrap_or(&subject.forward);
     let implementation = forward.target;
     let proofs = proofs(session, &recognized, implementation).await?;
+    let closed = recognized.shut.is_some()
+        && recognized.vacant.is_some()
+        && vacant::further(session, &subject, implementation)
+            .await?
+            .is_none();
     Ok(match tried(&recognized, &proofs) {
-        Some(path) => Obeyed::Path(Box::new(path.clone()), implementation),
+        Some(path) => Obeyed::Path(Box::new(path.clone()), implementation, closed),
         None if recognized.shut.is_some() => Obeyed::Immutable,
         None => Obeyed::Nobody(
             recognized
@@ -496,7 +510,8 @@ fn tried<'a>(
     proofs: &'a [(UpgradePath, Proof)],
 ) -> Option<&'a UpgradePath> {
     let unsent = recognized.unsent.as_ref().map(|(path, _)| path);
-    best(proofs).map(|(path, _)| path).or(unsent)
+    let path = best(proofs).map(|(path, _)| path).or(unsent);
+    path.or(recognized.vacant.as_ref())
 }
 
 /// Whose former implementations are asked for, and where it keeps them.

@@ -23,6 +23,7 @@ mod session;
 mod snapshot;
 mod targets;
 mod trace;
+mod vacant;
 mod watch;
 
 pub use approvals::{Agreed, Approved, agree};

@@ -42,7 +42,7 @@ async fn functions_of_the_implementation_may_change_who_upgrades() {
     let (_, found) = owned(&world, "Taken").await;
     let anyone = found.controllers.iter().find(|c| c.kind == "anyone");
     let anyone = anyone.unwrap_or_else(|| panic!("{found:#?}"));
-    let role = Some("caller of 0x13af4035");
+    let role = Some("caller of setOwner(address)");
     assert_eq!((anyone.role.as_deref(), anyone.proven), (role, true));
     assert_eq!(power(&found).fewest_signers, Some(0), "{found:#?}");
 

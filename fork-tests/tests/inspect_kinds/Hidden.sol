@@ -186,3 +186,48 @@ contract PausedWallet {
         require(done);
     }
 }
+
+/// Obeys an owner by EIP-173, of whom there is none.
+contract Ownerless is Slots {
+    constructor(address first) {
+        write(IMPLEMENTATION, first);
+    }
+
+    function owner() external view returns (address) {
+        return read(ADMIN);
+    }
+
+    function upgradeTo(address next) external {
+        require(msg.sender == read(ADMIN), "not the owner");
+        write(IMPLEMENTATION, next);
+        emit Upgraded(next);
+    }
+
+    fallback() external payable {
+        _forward(read(IMPLEMENTATION));
+    }
+}
+
+/// The first to come is its owner.
+contract FirstComes is Ownerless {
+    constructor(address first) Ownerless(first) {}
+
+    function initOwner(address next) external {
+        require(read(ADMIN) == address(0), "there is one");
+        write(ADMIN, next);
+    }
+}
+
+/// A key that no slot and no code names goes around the owner.
+contract Rescued is Ownerless {
+    mapping(address => bool) private keepers;
+
+    constructor(address first) Ownerless(first) {
+        keepers[msg.sender] = true;
+    }
+
+    function rescue(address next) external {
+        require(keepers[msg.sender], "not a keeper");
+        write(IMPLEMENTATION, next);
+    }
+}

@@ -1,9 +1,10 @@
 //! Proxies whose code hands some calls on to where the call that was tried did not go.
 
-use super::{boxes, look, params};
+use super::{OZ5, boxes, initializeCall, look, params};
 use crate::clones::{assert_fixed, minimal};
-use crate::world::{OWNER, World, compile};
-use alloy_primitives::Bytes;
+use crate::world::{OWNER, World, artifact, compile, compiled};
+use alloy_primitives::{Address, Bytes};
+use alloy_sol_types::SolCall;
 use cutover_inspect::{InspectError, inspect};
 use cutover_types::{Inspection, ProxyKind, inspection::Possible, progress::Silent};
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -95,4 +96,79 @@ async fn a_proxy_that_forwards_nothing_now_is_not_said_to_be_none() {
     let wallet = world.deploy(&ours("PausedWallet"), &params((blue,))).await;
     let found = look(&world, wallet).await;
     assert!(found.proxy.is_none(), "{found:#?}");
+}
+
+/// Anyone was seen to get there, by this function.
+#[track_caller]
+fn anyone(found: &Inspection, by: &str) {
+    let anyone = found.controllers.iter().find(|c| c.kind == "anyone");
+    let anyone = anyone.unwrap_or_else(|| panic!("{found:#?}"));
+    let role = format!("caller of {by}");
+    assert_eq!(
+        (anyone.role.as_deref(), anyone.proven),
+        (Some(role.as_str()), true)
+    );
+    assert_eq!(
+        found.power.as_ref().unwrap().fewest_signers,
+        Some(0),
+        "{found:#?}"
+    );
+    let upgrade = found.upgrade.as_ref().unwrap();
+    assert!(
+        !upgrade.proven && upgrade.why.as_ref().unwrap().contains(by),
+        "{upgrade:#?}"
+    );
+    assert_ne!(found.rollback.as_ref().unwrap().possible, Possible::No);
+}
+
+#[tokio::test]
+async fn an_empty_seat_is_closed_only_where_nobody_can_take_it() {
+    let world = World::start().await;
+    let (blue, _) = boxes(&world).await;
+    let proxy = world.deploy(&ours("Ownerless"), &params((blue,))).await;
+    let found = look(&world, proxy).await;
+    assert_eq!(
+        found.rollback.as_ref().unwrap().possible,
+        Possible::No,
+        "{found:#?}"
+    );
+    assert!(found.upgrade.is_none() && found.power.is_none() && found.controllers.is_empty());
+
+    let proxy = world.deploy(&ours("FirstComes"), &params((blue,))).await;
+    anyone(&look(&world, proxy).await, "initOwner(address)");
+
+    let proxy = world.deploy(&ours("Rescued"), &params((blue,))).await;
+    let found = look(&world, proxy).await;
+    assert_eq!(
+        found.rollback.as_ref().unwrap().possible,
+        Possible::Unknown,
+        "{found:#?}"
+    );
+    untold(&found, "further functions");
+}
+
+#[tokio::test]
+async fn an_implementation_that_nobody_initialized_is_anyones() {
+    let world = World::start().await;
+    for (name, first) in [
+        ("Owned4", None),
+        ("Owned5", None),
+        ("Owned5", Some(world.accounts[2])),
+        // The owner is a contract of which nobody knows the key.
+        ("Owned5", Some(Address::repeat_byte(0xde))),
+    ] {
+        let blue = world.deploy(&compiled(name), &[]).await;
+        let data = first.map(|first| initializeCall { first }.abi_encode());
+        let data = Bytes::from(data.unwrap_or_default());
+        let creation = artifact(OZ5, "ERC1967Proxy");
+        let proxy = world.deploy(&creation, &params((blue, data))).await;
+        let found = look(&world, proxy).await;
+        match first {
+            None => anyone(&found, "initialize(address)"),
+            Some(_) => assert!(
+                found.controllers.iter().all(|c| c.kind != "anyone"),
+                "{found:#?}"
+            ),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
     functions::{functions, reached, without_metadata},
     session::{Session, stranger},
 };
-use alloy_primitives::{Address, Bytes, hex};
+use alloy_primitives::{Address, Bytes, hex, keccak256};
 use alloy_sol_types::SolCall;
 use cutover_types::{
     CallKind, UpgradePath,
@@ -25,6 +25,21 @@ use std::collections::BTreeSet;
 const TRIED: usize = 192;
 /// Words of arguments that a function is given, each the stranger's address.
 const WORDS: usize = 8;
+/// Functions that make the first caller who may upgrade.
+const NAMES: [&str; 12] = [
+    "claimOwnership()",
+    "init()",
+    "init(address)",
+    "initOwner(address)",
+    "initialize()",
+    "initialize(address)",
+    "initialize(address,address)",
+    "initialize(address,address,address)",
+    "initializeOwner(address)",
+    "setOwner(address)",
+    "setup(address)",
+    "takeOwnership()",
+];
 /// Functions tried together: one that asks for ever more state hides what the others do.
 const TOGETHER: usize = 12;
 
@@ -125,7 +140,7 @@ async fn asked(
 }
 
 /// Whether code may write where the proxy looks: by running other code, or to one of EIP-1967's slots.
-fn reaches_out(code: &[u8]) -> bool {
+pub(crate) fn reaches_out(code: &[u8]) -> bool {
     const CALLCODE: u8 = 0xf2;
     const DELEGATECALL: u8 = 0xf4;
     let instructions = reached(code).instructions;
@@ -156,10 +171,6 @@ async fn opened(
         false => step.clone(),
     });
     let upgrade: Deed = upgrade.collect();
-    let already = aim.judge(session, std::slice::from_ref(&upgrade)).await?;
-    if already.iter().any(Result::is_ok) {
-        return Ok(Vec::new());
-    }
     let verbs = verbs(goal);
     let tried: Vec<_> = functions
         .into_iter()
@@ -180,7 +191,7 @@ async fn opened(
     }
     for selector in &tried {
         let first = Step::new(stranger(), path.proxy, calldata(selector));
-        let name = hex::encode_prefixed(selector);
+        let name = called(selector);
         ways.extend(ends.iter().map(|end| {
             let deed = std::iter::once(first.clone()).chain(end.iter().cloned());
             (name.clone(), deed.collect())
@@ -237,6 +248,12 @@ async fn siblings(
         with(Bytes::new()),
     ];
     Ok(plain.into_iter().chain(harmless).collect())
+}
+
+/// A function by its name where that is one of those that fill empty seats.
+fn called(selector: &[u8; 4]) -> String {
+    let named = NAMES.iter().find(|name| keccak256(name)[..4] == *selector);
+    named.map_or_else(|| hex::encode_prefixed(selector), |name| (*name).into())
 }
 
 fn calldata(selector: &[u8; 4]) -> Bytes {

@@ -39,6 +39,7 @@ use cutover_types::{
 };
 use deed::{Aim, Deed, Failed};
 use found::{Found, Member};
+pub(crate) use inside::reaches_out;
 pub(crate) use power::power;
 use release::further;
 pub(crate) use release::own_functions;

@@ -59,7 +59,7 @@ impl Tree {
                     .unknown
                     .push(format!("{address} is a proxy itself: {why}"));
             }
-            Obeyed::Path(path, implementation) => {
+            Obeyed::Path(path, implementation, closed) => {
                 if path.from == address {
                     return Ok(upgraders);
                 }
@@ -69,6 +69,13 @@ impl Tree {
                     .await;
                 self.proxy = outer;
                 let grown = grown?;
+                if closed
+                    && grown
+                        .iter()
+                        .all(|root| !root.proven && root.unknown.is_empty())
+                {
+                    return Ok(upgraders);
+                }
                 if grown.is_empty() {
                     let why =
                         format!("{address} is a proxy itself, and who upgrades it is not known");

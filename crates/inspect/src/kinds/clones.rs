@@ -289,6 +289,7 @@ pub(super) async fn behind(
         found.beacon = inner.beacon;
         found.paths = inner.paths;
         found.unsent = inner.unsent;
+        found.vacant = inner.vacant;
         found.shut = inner.shut;
         found.runs = inner.runs.or_else(|| Some(next.clone()));
     }

@@ -54,6 +54,8 @@ pub(crate) struct Recognized {
     pub(crate) paths: Vec<UpgradePath>,
     /// When nobody was found who sends it: the call from the zero address, and why.
     pub(crate) unsent: Option<(UpgradePath, String)>,
+    /// The upgrade that is sent by a seat in which nobody sits: whether anybody can fill it is tried.
+    pub(crate) vacant: Option<UpgradePath>,
     /// Who answers what, for kinds that have one implementation for each selector.
     pub(crate) facets: Vec<Facet>,
     /// Why nobody can upgrade it, for a proxy that is known to be immutable.
@@ -81,6 +83,7 @@ impl Recognized {
             beacon: None,
             paths: Vec::new(),
             unsent: None,
+            vacant: None,
             facets: Vec::new(),
             shut: None,
             without_call: None,

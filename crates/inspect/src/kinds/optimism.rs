@@ -51,6 +51,12 @@ impl Kind for Optimism {
             }
             Ok(None) if claimed == Some(Ok(None)) => {
                 found.shut = Some("it has no admin: nobody can upgrade it".into());
+                found.vacant = Some(UpgradePath::one_call(
+                    proxy,
+                    IMPLEMENTATION_SLOT,
+                    Verb::UpgradeTo,
+                    Some(Verb::UpgradeToAndCall),
+                ));
             }
             Err(unread) if tells_nobody(session, &subject.code).await? => {
                 let path = UpgradePath::one_call(

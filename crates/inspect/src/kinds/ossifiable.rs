@@ -34,10 +34,6 @@ impl Kind for Ossifiable {
             return Ok(None);
         };
         let mut found = Recognized::new(ProxyKind::Ossifiable);
-        if seat == Ok(None) {
-            found.shut = Some("it is ossified: nobody can ever upgrade it again".into());
-            return Ok(Some(found));
-        }
         let step =
             |function, arguments| vec![UpgradeStep::new(Address::ZERO, proxy, function, arguments)];
         let plain = step(PLAIN, vec![Argument::Implementation]);
@@ -52,6 +48,11 @@ impl Kind for Ossifiable {
         if let Some(function) = and_call {
             path.verb_with_data = Some(Verb::Steps);
             path.steps_with_data = step(function, with_data);
+        }
+        if seat == Ok(None) {
+            found.shut = Some("it is ossified: nobody can ever upgrade it again".into());
+            found.vacant = Some(path);
+            return Ok(Some(found));
         }
         found
             .notes

@@ -165,7 +165,10 @@ pub(super) fn sent_by(seat: &Seat, role: &str, path: UpgradePath, into: &mut Rec
             into.admin = Some(*holder);
             into.paths.push(path.sent_by(*holder));
         }
-        Ok(None) => into.shut = Some(format!("it has no {role}: nobody can upgrade it")),
+        Ok(None) => {
+            into.shut = Some(format!("it has no {role}: nobody can upgrade it"));
+            into.vacant = Some(path);
+        }
         Err(why) => {
             let why = format!("its {role} is not known: {why}");
             into.notes.push(why.clone());

@@ -122,7 +122,10 @@ impl Kind for OwnedProxy {
                 found.admin = Some(owner);
                 found.paths.push(path);
             }
-            Ok(None) => found.shut = Some("it has no owner: nobody can upgrade it".into()),
+            Ok(None) => {
+                found.shut = Some("it has no owner: nobody can upgrade it".into());
+                found.vacant = Some(path);
+            }
             Err(unread) => {
                 found.unsent = Some((path, format!("its owner is not known: {unread}")));
                 found.notes.push(unread);
