@@ -145,12 +145,12 @@ pub(crate) async fn asked(session: &mut Session, call: &Call) -> Result<Candidat
     }
     if let Some(manager) = manager::of(session, call.to).await? {
         let now = manager::direct_callers(session, manager, call).await?;
-        if now.is_empty() {
+        if now.as_ref().is_some_and(Vec::is_empty) {
             found.notes.push(format!(
                 "the access manager {manager} lets nobody upgrade at once"
             ));
         }
-        for account in now {
+        for account in now.into_iter().flatten() {
             found.add(account);
         }
     }

@@ -16,6 +16,7 @@ alloy_sol_types::sol! {
     interface IManager {
         function grantRole(uint64 roleId, address account, uint32 executionDelay) external;
         function renounceRole(uint64 roleId, address caller) external;
+        function setRoleAdmin(uint64 roleId, uint64 admin) external;
         function setTargetFunctionRole(address target, bytes4[] selectors, uint64 roleId) external;
     }
 }
@@ -161,4 +162,80 @@ async fn who_is_about_to_be_the_default_admin_is_named_with_its_wait() {
         "{heir:#?}"
     );
     assert_eq!(power(&found).delay_seconds, Some(0));
+}
+
+#[tokio::test]
+async fn who_gives_the_role_of_those_who_give_a_role_is_followed_to_the_end() {
+    let world = World::start().await;
+    let a = &world.accounts;
+    let manager = world
+        .deploy(&artifact(OZ5, "AccessManager"), &params((a[1],)))
+        .await;
+    let blue = world
+        .deploy(&contract("Managed"), &params((manager,)))
+        .await;
+    let proxy = uups(&world, blue, initializeCall { first: manager }.abi_encode()).await;
+    let selector = keccak256("upgradeToAndCall(address,bytes)")[..4]
+        .try_into()
+        .unwrap();
+    let only_for = |role| {
+        let call = IManager::setTargetFunctionRoleCall {
+            target: proxy,
+            selectors: vec![selector],
+            roleId: role,
+        };
+        call.abi_encode()
+    };
+    let given_by = |role, admin| {
+        let call = IManager::setRoleAdminCall {
+            roleId: role,
+            admin,
+        };
+        call.abi_encode()
+    };
+    let grant = |role, account, delay| {
+        let call = IManager::grantRoleCall {
+            roleId: role,
+            account,
+            executionDelay: delay,
+        };
+        call.abi_encode()
+    };
+    // Nobody has role 6, whose members give role 5; a[4] has role 7, whose members give role 6.
+    for call in [
+        only_for(5),
+        grant(5, a[2], 3_600),
+        given_by(5, 6),
+        given_by(6, 7),
+        grant(7, a[4], 0),
+    ] {
+        world.act(a[1], manager, &call.into()).await;
+    }
+    let gone = IManager::renounceRoleCall {
+        roleId: 0,
+        caller: a[1],
+    };
+    let kept = world.snapshot().await;
+    world.act(a[1], manager, &gone.abi_encode().into()).await;
+    let found = look(&world, proxy).await;
+    let giver = only(&found.controllers[0], "role admin (role 7)");
+    assert_eq!(
+        (giver.address, giver.wait_seconds, giver.proven),
+        (a[4], None, true),
+        "{found:#?}"
+    );
+    assert_eq!(power(&found).delay_seconds, Some(0), "{found:#?}");
+    world.revert(kept).await;
+
+    // The admin gives the function to its own role, whoever gives the other.
+    let found = look(&world, proxy).await;
+    let admin = only(&found.controllers[0], "role admin (ADMIN_ROLE)");
+    assert!(admin.address == a[1] && admin.proven, "{found:#?}");
+
+    // Everyone's function is nobody's refusal.
+    world.act(a[1], manager, &only_for(u64::MAX).into()).await;
+    let found = look(&world, proxy).await;
+    assert_eq!(power(&found).fewest_signers, Some(0), "{found:#?}");
+    let text = format!("{found:?}");
+    assert!(!text.contains("lets nobody upgrade"), "{found:#?}");
 }

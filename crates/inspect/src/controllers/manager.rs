@@ -15,13 +15,15 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
-use cutover_types::Call;
+use cutover_types::{Call, inspection::Presses};
 use std::collections::BTreeSet;
 
 /// Members of one role that are listed.
 const MEMBERS: usize = 48;
 const PUBLIC: u64 = u64::MAX;
 const ADMIN: u64 = 0;
+/// Roles over roles that are followed.
+const ADMINS: usize = 8;
 
 alloy_sol_types::sol! {
     interface IAccess {
@@ -35,6 +37,7 @@ alloy_sol_types::sol! {
         function getRoleGuardian(uint64 roleId) external view returns (uint64);
         function getRoleGrantDelay(uint64 roleId) external view returns (uint32);
         function grantRole(uint64 roleId, address account, uint32 executionDelay) external;
+        function setTargetFunctionRole(address target, bytes4[] selectors, uint64 roleId) external;
     }
 }
 
@@ -64,19 +67,22 @@ pub(crate) async fn of(
     Ok(is.then_some(manager))
 }
 
-/// Those whom `manager` lets make `call` at once.
+/// Those whom `manager` lets make `call` at once; `None`: everyone.
 pub(crate) async fn direct_callers(
     session: &mut Session,
     manager: Address,
     call: &Call,
-) -> Result<Vec<Address>, InspectError> {
+) -> Result<Option<Vec<Address>>, InspectError> {
     let step = Step::new(Address::ZERO, call.to, call.data.clone());
     let found = look(session, manager, Some(&step), &[]).await?;
+    if found.members.iter().any(|member| member.leaf.is_some()) {
+        return Ok(None);
+    }
     let now = found.members.iter().filter(|member| {
         let given = matches!(member.through.first(), Some(Through::Manager { delay: 0 }));
         given && member.leaf.is_none()
     });
-    Ok(now.map(|member| member.address).collect())
+    Ok(Some(now.map(|member| member.address).collect()))
 }
 
 /// The AccessManager at `manager`, as to the call `step`.
@@ -138,40 +144,48 @@ pub(super) async fn look(
         );
         found.add(member.after((delay > 0).then_some(delay)));
     }
-    let questions = [
-        IAccess::getRoleAdminCall { roleId: role }.abi_encode(),
-        IAccess::getRoleGrantDelayCall { roleId: role }.abi_encode(),
-        IAccess::getRoleGuardianCall { roleId: role }.abi_encode(),
-    ];
-    let answers = session.ask(questions.map(|data| (manager, data))).await?;
-    let word = |index: usize| {
-        let word = answers.get(index).and_then(|played| played.word())?;
-        u64::try_from(word).ok()
-    };
-    let granted_after = word(1).unwrap_or_default();
-    if let Some(guardian) = word(2).filter(|guardian| *guardian != ADMIN) {
+    let guardian = IAccess::getRoleGuardianCall { roleId: role };
+    let guardian = number(session, manager, guardian.abi_encode()).await?;
+    if let Some(guardian) = guardian.filter(|guardian| *guardian != ADMIN) {
         found.fact("guardian role", format!("{guardian}: cancels"));
     }
-    let gives = Gives {
-        role,
-        after: granted_after,
-        // Or the function is given to a role the admin has.
-        or_after: admin_delay,
+    let opens = Opens {
+        target,
+        selector,
+        delay: admin_delay,
     };
-    for admin in BTreeSet::from([word(0).unwrap_or(ADMIN), ADMIN]) {
-        if admin != role {
-            admins(session, manager, &mut found, admin, Some(&gives), known).await?;
+    let mut chain = Vec::new();
+    let mut last = role;
+    // Whoever gives a role is given it by another, and so on.
+    loop {
+        let after = IAccess::getRoleGrantDelayCall { roleId: last };
+        let after = number(session, manager, after.abi_encode()).await?;
+        chain.push((last, after.unwrap_or_default()));
+        let admin = IAccess::getRoleAdminCall { roleId: last };
+        let admin = number(session, manager, admin.abi_encode()).await?;
+        let admin = admin.unwrap_or(ADMIN);
+        if chain.iter().any(|(role, _)| *role == admin) {
+            break;
         }
-    }
-    if let Some(admin) = word(0).filter(|admin| ![ADMIN, role].contains(admin)) {
-        let question = IAccess::getRoleAdminCall { roleId: admin }.abi_encode();
-        let answers = session.ask([(manager, question)]).await?;
-        let above = answers.first().and_then(|played| played.word());
-        if above != Some(U256::from(ADMIN)) {
+        if chain.len() > ADMINS {
             found.unknown.push(format!(
-                "who gives role {admin} of {manager}, which gives role {role}, was not followed"
+                "who gives role {admin} of {manager}, which gives role {last}, was not followed"
             ));
+            break;
         }
+        let gives = Gives {
+            chain: &chain,
+            opens: (admin == ADMIN).then_some(&opens),
+        };
+        admins(session, manager, &mut found, admin, Some(&gives), known).await?;
+        last = admin;
+    }
+    if chain.iter().all(|(role, _)| *role != ADMIN) {
+        let gives = Gives {
+            chain: &[],
+            opens: Some(&opens),
+        };
+        admins(session, manager, &mut found, ADMIN, Some(&gives), known).await?;
     }
     if found.members.is_empty() {
         let role = format!("member of role {role} or of its admins");
@@ -181,10 +195,80 @@ pub(super) async fn look(
 }
 
 /// What an admin can give itself.
-struct Gives {
-    role: u64,
-    after: u64,
-    or_after: u64,
+struct Gives<'a> {
+    /// The role that is needed, the one whose members give it, and so on, each with the seconds after which it
+    /// counts; none where it gives none of them.
+    chain: &'a [(u64, u64)],
+    /// What it may call once the function is given to its own role.
+    opens: Option<&'a Opens>,
+}
+
+/// The function that is upgraded by.
+struct Opens {
+    target: Address,
+    selector: FixedBytes<4>,
+    /// Seconds before whoever administers the target changes that.
+    delay: u64,
+}
+
+impl Gives<'_> {
+    /// The ways of `account`, whose calls of the manager wait `delay`, with the seconds each takes.
+    fn ways(&self, manager: Address, account: Address, delay: u64) -> Vec<(u64, Through)> {
+        let mut ways = Vec::new();
+        let does = |data: Vec<u8>, delay: u64| {
+            let mut steps = Vec::new();
+            if delay > 0 {
+                let schedule = IManager::scheduleCall {
+                    target: manager,
+                    data: data.clone().into(),
+                    when: Default::default(),
+                };
+                steps.push(Step::new(account, manager, schedule.abi_encode()));
+            }
+            steps.push(Step::new(account, manager, data).after(delay));
+            steps
+        };
+        if !self.chain.is_empty() {
+            let (mut first, mut wait) = (Vec::new(), delay);
+            for (index, (role, after)) in self.chain.iter().rev().enumerate() {
+                let grant = IAccess::grantRoleCall {
+                    roleId: *role,
+                    account,
+                    executionDelay: 0,
+                };
+                let own = if index == 0 { delay } else { 0 };
+                first.extend(does(grant.abi_encode(), own));
+                // The role counts some time after it is given.
+                first.push(Step::new(account, stranger(), Vec::new()).after(*after));
+                wait = wait.saturating_add(*after);
+            }
+            let then = Box::new(Through::Manager { delay: 0 });
+            ways.push((wait, Through::First(first, then)));
+        }
+        if let Some(opens) = self.opens {
+            let give = IAccess::setTargetFunctionRoleCall {
+                target: opens.target,
+                selectors: vec![opens.selector],
+                roleId: ADMIN,
+            };
+            let own = delay.max(opens.delay);
+            let then = Box::new(Through::Manager { delay });
+            let first = does(give.abi_encode(), own);
+            ways.push((own.saturating_add(delay), Through::First(first, then)));
+        }
+        ways.sort_by_key(|(wait, _)| *wait);
+        ways
+    }
+}
+
+async fn number(
+    session: &mut Session,
+    manager: Address,
+    question: Vec<u8>,
+) -> Result<Option<u64>, InspectError> {
+    let answers = session.ask([(manager, question)]).await?;
+    let word = answers.first().and_then(|played| played.word());
+    Ok(word.and_then(|word| u64::try_from(word).ok()))
 }
 
 async fn admins(
@@ -192,7 +276,7 @@ async fn admins(
     manager: Address,
     found: &mut Found,
     admin: u64,
-    gives: Option<&Gives>,
+    gives: Option<&Gives<'_>>,
     known: &[Address],
 ) -> Result<(), InspectError> {
     let name = if admin == ADMIN {
@@ -213,31 +297,13 @@ async fn admins(
             ));
             continue;
         };
-        let data = IAccess::grantRoleCall {
-            roleId: gives.role,
-            account,
-            executionDelay: 0,
+        let ways = gives.ways(manager, account, delay);
+        let Some(wait) = ways.first().map(|(wait, _)| *wait) else {
+            continue;
         };
-        let data = data.abi_encode();
-        let mut first = Vec::new();
-        if delay > 0 {
-            let schedule = IManager::scheduleCall {
-                target: manager,
-                data: data.clone().into(),
-                when: Default::default(),
-            };
-            first.push(Step::new(account, manager, schedule.abi_encode()));
-        }
-        first.push(Step::new(account, manager, data).after(delay));
-        // The role counts some time after it is given.
-        first.push(Step::new(account, stranger(), Vec::new()).after(gives.after));
-        let then = Box::new(Through::Manager { delay: 0 });
-        let least = match admin {
-            ADMIN => gives.after.min(gives.or_after),
-            _ => gives.after,
-        };
-        let wait = delay.saturating_add(least);
-        let member = Member::alone(account, role, Through::First(first, then));
+        let mut member = Member::claimed(account, role, "it gives nobody the role");
+        member.presses = Presses::Alone;
+        member.through = ways.into_iter().map(|(_, through)| through).collect();
         found.add(member.after((wait > 0).then_some(wait)));
     }
     Ok(())
