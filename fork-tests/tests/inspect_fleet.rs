@@ -24,7 +24,7 @@ use cutover_inspect::{
 };
 use cutover_types::{
     ProxyKind,
-    fleet::{FleetAnswer, FleetMember, FleetSummary},
+    fleet::{FleetAnswer, FleetMember, FleetSummary, Upgrader},
     progress::Silent,
 };
 use world::{World, artifact, compiled};
@@ -84,6 +84,8 @@ async fn a_factory_s_clones_cost_a_few_round_trips_a_hundred() {
     assert_eq!(summary.groups.len(), 1, "{:?}", summary.groups);
     assert_eq!(summary.groups[0].kind, Some(ProxyKind::Eip1167));
     assert_eq!(summary.groups[0].implementation, Some(target));
+    // That is not that nobody was found.
+    assert_eq!(summary.groups[0].upgrader, Some(Upgrader::Nobody));
     assert_eq!(members.len(), 300);
     assert!(
         members
@@ -92,6 +94,8 @@ async fn a_factory_s_clones_cost_a_few_round_trips_a_hundred() {
     );
     assert!(fleet.round_trips() <= 6, "{}", fleet.round_trips());
     assert!(calls <= 301 + 10, "{calls}");
+    assert!(fleet.has_code(factory).await.unwrap());
+    assert!(!fleet.has_code(world.accounts[0]).await.unwrap());
 }
 
 #[tokio::test]
@@ -148,6 +152,20 @@ async fn each_of_a_mixed_list_is_what_it_is_alone() {
         let creation = artifact(OZ5, "ERC1967Proxy");
         list.push(world.deploy(&creation, &arguments).await);
     }
+    // Of nobody, so it is whose who comes first.
+    let logic = world.deploy(&compiled("Owned5"), &[]).await;
+    let arguments = (logic, Bytes::new()).abi_encode_params();
+    let taken = world
+        .deploy(&artifact(OZ5, "ERC1967Proxy"), &arguments)
+        .await;
+    let proven = FleetOptions {
+        prove: true,
+        ..FleetOptions::default()
+    };
+    let taken = [taken];
+    let (members, _) = looked(&open(&world).await, &taken, proven).await;
+    assert_eq!(members[0].upgrader, Some(Upgrader::Anyone), "{members:#?}");
+
     let fleet = open(&world).await;
     for prove in [false, true] {
         let options = FleetOptions {

@@ -3,7 +3,7 @@
 use crate::{Document, Line, Report, Tone, hex, inspection::kind};
 use alloy_primitives::Address;
 use cutover_types::{
-    fleet::{FleetAnswer, FleetGroup, FleetMember, FleetSummary},
+    fleet::{FleetAnswer, FleetGroup, FleetMember, FleetSummary, Upgrader},
     text,
 };
 
@@ -24,6 +24,7 @@ pub fn fleet_line(member: &FleetMember) -> String {
             let runs = member.implementation.as_ref().map(|at| at.address);
             let runs = runs.unwrap_or_default();
             let obeys = match (member.controller, member.proven) {
+                _ if member.upgrader.is_some() => format!("  {}", who(member.upgrader)),
                 (Some(controller), true) => format!("  {controller} (proven)"),
                 (Some(controller), false) => format!("  {controller}"),
                 (None, _) => String::new(),
@@ -85,12 +86,25 @@ impl Report for FleetSummary {
     }
 }
 
+/// Who can, where that is no account.
+fn who(upgrader: Option<Upgrader>) -> &'static str {
+    match upgrader {
+        Some(Upgrader::Anyone) => "anyone can upgrade it",
+        Some(Upgrader::Nobody) => "nobody can upgrade it",
+        None => "",
+    }
+}
+
 fn alike(group: &FleetGroup) -> Vec<Line> {
     vec![
         hex::count(group.count).into(),
         group.kind.map(kind).unwrap_or_default().into(),
         place(group.implementation),
-        place(group.controller),
+        match group.upgrader {
+            Some(Upgrader::Anyone) => Line::of(Tone::Bad, who(group.upgrader)),
+            Some(Upgrader::Nobody) => Line::of(Tone::Dim, who(group.upgrader)),
+            None => place(group.controller),
+        },
     ]
 }
 

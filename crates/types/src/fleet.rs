@@ -16,6 +16,16 @@ pub enum FleetAnswer {
     CouldNotTell,
 }
 
+/// Who can upgrade where no key of somebody's is needed, or none suffices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Upgrader {
+    /// Anyone.
+    Anyone,
+    /// Nobody: it is closed, which is not that nobody was found.
+    Nobody,
+}
+
 /// One address of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetMember {
@@ -42,6 +52,9 @@ pub struct FleetMember {
     /// Whether an upgrade was executed from there to find out.
     #[serde(default)]
     pub proven: bool,
+    /// Whether anyone can upgrade it, or nobody, as far as that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrader: Option<Upgrader>,
     /// The admin, for kinds that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<Address>,
@@ -78,6 +91,9 @@ pub struct FleetGroup {
     /// Whom they obey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<Address>,
+    /// Whether anyone can upgrade them, or nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrader: Option<Upgrader>,
     /// Why they are no proxies, or what could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

@@ -165,6 +165,22 @@ impl Many {
                 "give the beacon's address: `cutover inspect` shows the one of a proxy",
             ));
         }
+        if let Source::Factory(factory) = source
+            && !fleet.has_code(*factory).await.map_err(stop)?
+        {
+            return Err(usage(
+                format!("{factory} has no code: it made no proxies"),
+                "give the address of the contract that makes them, or list the proxies with --file",
+            ));
+        }
+        let newest = fleet.block().number;
+        if self.from_block > newest && !matches!(source, Source::File(_)) {
+            let from = self.from_block;
+            return Err(usage(
+                format!("--from-block {from} is after block {newest}, which is looked at"),
+                "give the block in which the first of them was made",
+            ));
+        }
         let bar = context.progress();
         let found = match source {
             Source::File(_) => return Ok((fleet, listed)),
@@ -173,6 +189,13 @@ impl Many {
                 named_by_factory(&fleet, *factory, self.from_block, &bar).await
             }
         };
+        if let (Source::Beacon(who) | Source::Factory(who), Ok([])) = (source, found.as_deref()) {
+            let from = self.from_block;
+            context.output.note(&format!(
+                "no log from block {from} to {newest} names a proxy of {who}: give an earlier --from-block, or \
+                 list the proxies with --file"
+            ));
+        }
         let hint = "narrow the search with --from-block, use another node, or list the addresses with --file";
         Ok((fleet, found.or_stop(Exit::Inconclusive, hint)?))
     }

@@ -10,8 +10,8 @@ use crate::{
 use alloy_primitives::{Address, keccak256};
 use cutover_types::{
     Inspection, Missing, ProxyKind,
-    fleet::{FleetAnswer, FleetMember},
-    inspection::{CodeAt, Location},
+    fleet::{FleetAnswer, FleetMember, Upgrader},
+    inspection::{CodeAt, Location, PowerPath},
     progress::Silent,
 };
 
@@ -34,6 +34,7 @@ pub(super) struct Glance {
     location: Location,
     controller: Option<Address>,
     proven: bool,
+    closed: bool,
     admin: Option<Address>,
     beacon: Option<Address>,
     conflicts: Vec<String>,
@@ -68,6 +69,8 @@ async fn glance(mut session: Session, address: Address) -> Result<Told, InspectE
         location,
         controller,
         proven,
+        // An empty seat is only tried with `prove`.
+        closed: recognized.shut.is_some() && recognized.vacant.is_none(),
         admin: recognized.admin,
         beacon: recognized.beacon,
         conflicts: recognized.conflicts,
@@ -110,6 +113,7 @@ impl Look {
             location: None,
             controller: None,
             proven: false,
+            upgrader: None,
             admin: None,
             beacon: None,
             conflicts: Vec::new(),
@@ -134,6 +138,7 @@ impl Look {
                 member.location = Some(seen.location);
                 member.controller = seen.controller;
                 member.proven = seen.proven;
+                member.upgrader = seen.closed.then_some(Upgrader::Nobody);
                 member.admin = seen.admin;
                 member.beacon = seen.beacon;
                 member.conflicts = seen.conflicts;
@@ -155,6 +160,13 @@ fn whole(member: &mut FleetMember, inspection: Box<Inspection>) {
         let root = inspection.controllers.first();
         member.controller = root.map(|root| root.address);
         member.proven = inspection.upgrade.as_ref().is_some_and(|u| u.proven);
+        member.upgrader = match &inspection.power {
+            None => Some(Upgrader::Nobody),
+            Some(power) => {
+                let open = |path: &PowerPath| path.proven && path.signers == Some(0);
+                power.paths.iter().any(open).then_some(Upgrader::Anyone)
+            }
+        };
     } else {
         member.answer = FleetAnswer::NotAProxy;
         let why = inspection.notes.first().cloned();

@@ -16,6 +16,7 @@ use alloy_primitives::Address;
 use alloy_sol_types::SolCall;
 use cutover_chain::{ChainError, Node};
 use cutover_types::{
+    Missing,
     abi::IBeacon,
     fleet::{FleetAnswer, FleetMember, FleetSummary},
     inspection::BlockId,
@@ -88,6 +89,18 @@ impl Fleet {
         match answers.iter().flat_map(Played::guesses).next() {
             Some(missing) => Err(session.cannot_tell(missing)),
             None => Ok(false),
+        }
+    }
+
+    /// Whether there is a contract at `address`.
+    ///
+    /// # Errors
+    /// When the node does not say.
+    pub async fn has_code(&self, address: Address) -> Result<bool, InspectError> {
+        let mut session = Session::on(Rc::clone(&self.snapshot), address);
+        match session.code(address).await? {
+            Some(code) => Ok(!code.is_empty()),
+            None => Err(session.cannot_tell(Missing::Account { address })),
         }
     }
 

@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 use cutover_types::{
     ProxyKind,
-    fleet::{FleetAnswer, FleetGroup, FleetMember, FleetSummary},
+    fleet::{FleetAnswer, FleetGroup, FleetMember, FleetSummary, Upgrader},
 };
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -16,6 +16,7 @@ struct Alike {
     kind: Option<ProxyKind>,
     implementation: Option<Address>,
     controller: Option<Address>,
+    upgrader: Option<Upgrader>,
     why: Option<String>,
 }
 
@@ -35,6 +36,7 @@ impl Tally {
             kind: member.kind,
             implementation: member.implementation.as_ref().map(|at| at.address),
             controller: member.controller,
+            upgrader: member.upgrader,
             why: member.group.clone(),
         };
         let full = self.groups.len() >= GROUPS;
@@ -56,6 +58,7 @@ impl Tally {
                 kind: alike.kind,
                 implementation: alike.implementation,
                 controller: alike.controller,
+                upgrader: alike.upgrader,
                 why: alike.why,
                 example,
             })
