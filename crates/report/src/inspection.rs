@@ -26,8 +26,15 @@ impl Report for Inspection {
             return document;
         };
         let line = Line::default().code(hex::address(self.address));
-        let line = line.text(" is a ").and(Tone::Strong, kind(proxy.kind));
-        document.verdict(Tone::Plain, line.text(" proxy"));
+        let name = kind(proxy.kind);
+        let line = line.text(format!(" is {} ", article(&name)));
+        let rest = if name.ends_with("-proxy") {
+            ""
+        } else {
+            " proxy"
+        };
+        let line = line.and(Tone::Strong, name);
+        document.verdict(Tone::Plain, line.text(rest));
         document.paragraph(place);
         document.facts(facts(proxy));
         if !proxy.conflicts.is_empty() {
@@ -91,6 +98,20 @@ pub(crate) fn words(texts: &[String]) -> Vec<Line> {
     texts.iter().map(|text| text.as_str().into()).collect()
 }
 
+/// The article of a name, by how it is said.
+fn article(name: &str) -> &'static str {
+    let said = ["uups", "eu", "uni"].iter().all(|like| {
+        // A u as in "unit", not as in "unknown".
+        !name.starts_with(like)
+    });
+    match name.as_bytes().first() {
+        Some(b'a' | b'e' | b'i' | b'o' | b'u') if said => "an",
+        // Spelt out: an l1.
+        Some(b'l') if name.starts_with("l1") => "an",
+        _ => "a",
+    }
+}
+
 /// The name in JSON, so that text and scripts say the same.
 /// The id of a kind.
 pub(crate) fn kind(kind: ProxyKind) -> String {
@@ -146,5 +167,33 @@ fn back(rollback: &RollbackFacts) -> Line {
     match &rollback.why {
         Some(why) => line.text(format!(": {why}")),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::article;
+
+    #[test]
+    fn the_article_is_that_of_how_a_name_is_said() {
+        for name in [
+            "eip1167",
+            "unknown",
+            "optimism-proxy",
+            "ossifiable",
+            "aave-immutable-admin",
+            "l1-chugsplash",
+        ] {
+            assert_eq!(article(name), "an", "{name}");
+        }
+        for name in [
+            "uups-v5",
+            "transparent",
+            "zos-admin",
+            "beacon-proxy",
+            "library-constant",
+        ] {
+            assert_eq!(article(name), "a", "{name}");
+        }
     }
 }

@@ -136,7 +136,10 @@ impl Picture {
             None => "not known".into(),
         };
         self.y += SPACE;
-        let wait = told(power.delay_seconds.map(time));
+        let wait = told(power.delay_seconds.map(|seconds| match seconds {
+            0 => "none".into(),
+            seconds => time(seconds),
+        }));
         let keys = match power.fewest_signers {
             Some(0) => NO_KEY.into(),
             keys => told(keys.map(hex::count)),
