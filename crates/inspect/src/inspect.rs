@@ -176,6 +176,9 @@ pub(crate) async fn report(
         recognized.beacon.or(recognized.admin),
     )
     .await?;
+    if let Some((_, proof)) = best(&proofs).filter(|(_, proof)| proof.hollow) {
+        disprove(&mut inspection.controllers, proof.why.as_deref());
+    }
     vacant::settle(
         session,
         &subject,
@@ -404,6 +407,17 @@ fn best(proofs: &[(UpgradePath, Proof)]) -> Option<&(UpgradePath, Proof)> {
         .iter()
         .find(|(_, proof)| proof.proven)
         .or_else(|| proofs.first())
+}
+
+/// The tree where the upgrade was seen to do nothing: that it is sent from there proves nothing either.
+fn disprove(controllers: &mut [Controller], why: Option<&str>) {
+    for controller in controllers {
+        if controller.proven {
+            controller.proven = false;
+            controller.why = why.map(str::to_owned);
+        }
+        disprove(&mut controller.members, why);
+    }
 }
 
 /// The best path as the report shows it. Without a sender the call is still worth showing.

@@ -28,6 +28,8 @@ pub(crate) struct Proof {
     pub(crate) back: Possible,
     /// Why not, or why that is unknown.
     pub(crate) why_back: Option<String>,
+    /// Whether the call was executed and upgrades nothing, whoever sends it.
+    pub(crate) hollow: bool,
 }
 
 /// Executes `path` from its sender.
@@ -94,6 +96,7 @@ async fn prove_by(
             why: Some("it has no upgrade call".into()),
             back: Possible::Unknown,
             why_back: None,
+            hollow: false,
         });
     };
     let mut scripts = vec![Round::of(path.proxy, &[&same]).plain];
@@ -156,11 +159,16 @@ async fn prove_by(
             Some(format!("no other implementation could be installed: {why}")),
         ),
     };
+    let hollow = executed
+        && moves
+            .as_ref()
+            .is_err_and(|why| why == STILL || why.starts_with(ELSEWHERE));
     Ok(Proof {
         proven: why.is_none(),
         why: why.or_else(|| assumption.clone()),
         back,
         why_back: why_back.or(assumption),
+        hollow,
     })
 }
 
@@ -238,14 +246,14 @@ impl Round {
             after if after == Some(wanted) || before != Some(current) || !untold.is_empty() => {
                 Ok(())
             }
-            Some(other) => Err(format!(
-                "the slot moves, but the proxy then forwards to {other}"
-            )),
-            None => Err("the slot moves, but the proxy then forwards to nobody".into()),
+            Some(other) => Err(format!("{ELSEWHERE} {other}")),
+            None => Err(format!("{ELSEWHERE} nobody")),
         }
     }
 }
 
+/// Why an upgrade is none.
+const ELSEWHERE: &str = "the slot moves, but the proxy then forwards to";
 /// Why an upgrade is none.
 const STILL: &str = "the upgrade call succeeds, but the slot does not move";
 
@@ -257,6 +265,7 @@ impl Proof {
             why: Some(why.into()),
             back: Possible::Unknown,
             why_back: Some(why.into()),
+            hollow: false,
         }
     }
 }

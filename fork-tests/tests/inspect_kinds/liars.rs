@@ -27,7 +27,15 @@ fn disbelieved(found: &Inspection, why: &str) {
     let said = upgrade.why.as_ref().unwrap();
     assert!(said.contains(why), "{said}");
     assert_ne!(found.rollback.as_ref().unwrap().possible, Possible::Yes);
-    assert!(!found.power.as_ref().unwrap().complete, "{found:#?}");
+    let power = found.power.as_ref().unwrap();
+    assert!(!power.complete, "{found:#?}");
+    // Nor is who sends it proven then.
+    assert!(power.paths.iter().all(|path| !path.proven), "{found:#?}");
+    let mut tree: Vec<_> = found.controllers.iter().collect();
+    while let Some(one) = tree.pop() {
+        assert!(!one.proven, "{found:#?}");
+        tree.extend(&one.members);
+    }
 }
 
 #[tokio::test]

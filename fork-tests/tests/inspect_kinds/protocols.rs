@@ -172,6 +172,10 @@ async fn keep_waits_its_own_delay_and_refuses_the_same_address() {
         [start.abi_encode(), completeUpgradeCall {}.abi_encode()]
     );
     assert_eq!(found.upgrade.as_ref().unwrap().then[0].wait_seconds, 86_400);
+    // It was tried sooner, and refused.
+    let takes = found.power.as_ref().unwrap();
+    assert_eq!(takes.delay_seconds, Some(86_400), "{found:#?}");
+    assert_eq!(found.controllers[0].wait_seconds, Some(86_400));
 
     assert_initializes(&world, &found, green).await;
     world

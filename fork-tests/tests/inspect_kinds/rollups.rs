@@ -334,6 +334,8 @@ async fn starkware_waits_for_the_delay_in_its_slot_and_obeys_whoever_governs_now
                 to: proxy,
             },
         );
+        let takes = found.power.as_ref().unwrap();
+        assert_eq!(takes.delay_seconds, Some(delay), "{found:#?}");
         let upgrade = found.upgrade.unwrap();
         let add = addImplementationCall {
             implementation: blue,

@@ -58,6 +58,12 @@ impl Step {
 /// Transactions one after the other.
 pub(crate) type Deed = Vec<Step>;
 
+/// The seconds that pass within a deed.
+pub(crate) fn total(deed: &Deed) -> u64 {
+    deed.iter()
+        .fold(0, |sum, step| sum.saturating_add(step.wait))
+}
+
 /// Why a deed is not seen to upgrade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {

@@ -25,6 +25,7 @@ mod through;
 mod timelock;
 mod trial;
 mod upgraders;
+mod waits;
 pub(crate) mod wards;
 
 use crate::{
@@ -37,7 +38,7 @@ use cutover_types::{
     UpgradePath,
     inspection::{Controller, Presses},
 };
-use deed::{Aim, Deed, Failed};
+use deed::{Aim, Deed, Failed, total};
 use found::{Found, Member};
 pub(crate) use inside::reaches_out;
 pub(crate) use power::power;
@@ -157,8 +158,13 @@ impl Tree {
         let inside = inside::inside(session, &goal, path, implementation).await?;
         found.members.extend(inside.members);
         found.unknown.extend(inside.unknown);
+        let own = match &goal.aim {
+            Some(aim) => waits::enforced(session, aim, &deed, &mut found).await?,
+            None => 0,
+        };
         if at_proxy {
-            let grown = self.grow(session, found.members, goal, depth).await?;
+            let mut grown = self.grow(session, found.members, goal, depth).await?;
+            grown.wait(own);
             let mut members = grown.members;
             // The one whose call is proposed comes first.
             members.sort_by_key(|member| (member.address != path.from, !member.proven));
@@ -190,7 +196,8 @@ impl Tree {
         root.unknown.extend(further.unknown);
         found.members.extend(further.members);
         let beside = past::beside(session, &goal, path).await?;
-        let grown = self.grow(session, found.members, goal, depth + 1).await?;
+        let mut grown = self.grow(session, found.members, goal, depth + 1).await?;
+        grown.wait(own);
         self.weigh(&mut root, grown);
         root.proven = root.members.iter().any(|member| member.proven);
         let upgraders = self.upgraders(session, gate, &root.kind, depth + 1).await?;
@@ -222,6 +229,7 @@ impl Tree {
             let (tried, shown) = trial.of(session, members).await?;
             let mut grown = Grown {
                 members: Vec::new(),
+                waits: Vec::new(),
                 shown,
             };
             for Tried {
@@ -230,6 +238,7 @@ impl Tree {
                 result,
             } in tried
             {
+                grown.waits.push(deed.as_ref().map(total));
                 let goal = Goal {
                     aim: aim.clone(),
                     actor: member.acts(),
@@ -344,7 +353,21 @@ impl Tree {
 /// Members with everyone behind them, and what trying them showed of the one above.
 struct Grown {
     members: Vec<Controller>,
+    /// The seconds that pass within what each sends, where that is known.
+    waits: Vec<Option<u64>>,
     shown: Shown,
+}
+
+impl Grown {
+    /// Adds what the proxy makes those wait who go the way that has a wait.
+    fn wait(&mut self, own: u64) {
+        for (member, passes) in self.members.iter_mut().zip(&self.waits) {
+            if own > 0 && passes.is_none_or(|passes| passes >= own) {
+                let more = member.wait_seconds.unwrap_or_default();
+                member.wait_seconds = Some(more.saturating_add(own));
+            }
+        }
+    }
 }
 
 impl Member {
