@@ -44,10 +44,13 @@ pub(super) fn compare(
             Some(after) => outcome
                 .findings
                 .extend(retyped(pair.way, *slot, before, after)),
-            // A rollback leaves green's own words where they are.
-            None if pair.way == Way::Back => {}
             None if pair.green_side.sources.is_none() => {}
-            None => outcome.findings.push(gone(pair, *slot, before)),
+            None => {
+                // A rollback leaves green's own words where they are.
+                let gone = || (pair.way == Way::Forward).then(|| gone(*slot, before));
+                let found = moved(pair, *slot, before).or_else(gone);
+                outcome.findings.extend(found);
+            }
         }
     }
     strays(pair, outcome);
@@ -145,25 +148,32 @@ fn retyped(way: Way, slot: B256, before: &SlotUse, after: &SlotUse) -> Option<Fi
     Some(finding)
 }
 
-fn gone(pair: Pair<'_>, slot: B256, before: &SlotUse) -> Finding {
+/// A word that has the same name and is at another slot.
+fn moved(pair: Pair<'_>, slot: B256, before: &SlotUse) -> Option<Finding> {
+    let name = |one: &SlotUse| (one.constant.clone(), one.variable.clone());
+    if name(before) == (None, None) {
+        return None;
+    }
     let mut same = pair.green.slots.iter().filter(|(other, after)| {
-        before.constant.is_some()
-            && after.constant == before.constant
+        name(after) == name(before)
             && short(&after.contract) == short(&before.contract)
             && !pair.blue.slots.contains_key(*other)
     });
-    match (same.next(), same.next()) {
-        (Some((to, after)), None) => {
-            let mut finding = finding(rules::NAMESPACE_MOVED, slot, after);
-            finding.message = format!("{} moves to {to}", named(slot, before));
-            finding
-        }
-        _ => {
-            let mut finding = finding(rules::SLOT_GONE, slot, before);
-            finding.message = format!("{} is used by blue and not by green", named(slot, before));
-            finding
-        }
-    }
+    let (Some((to, after)), None) = (same.next(), same.next()) else {
+        return None;
+    };
+    let mut finding = finding(rules::NAMESPACE_MOVED, slot, after);
+    finding.message = match pair.way {
+        Way::Forward => format!("{} moves to {to}", named(slot, before)),
+        Way::Back => format!("{} of green is at {to} in blue", named(slot, before)),
+    };
+    Some(finding)
+}
+
+fn gone(slot: B256, before: &SlotUse) -> Finding {
+    let mut finding = finding(rules::SLOT_GONE, slot, before);
+    finding.message = format!("{} is used by blue and not by green", named(slot, before));
+    finding
 }
 
 fn finding(rule: &'static rules::Rule, slot: B256, used: &SlotUse) -> Finding {
