@@ -1,5 +1,7 @@
 //! Mappings made by hand: slots hashed from a key and a seed that the source names.
 
+mod forms;
+
 use super::{Outcome, Pair, Way};
 use crate::{
     Side,
@@ -12,6 +14,7 @@ use cutover_types::{
     layout::SourceLine,
     source::{Node, Tree, id, kind, visit},
 };
+use forms::Forms;
 use std::collections::{BTreeMap, HashSet};
 
 /// What slots are hashed from, by value.
@@ -42,9 +45,18 @@ impl Seed {
     }
 }
 
+/// All that a contract hashes slots from, and how.
+#[derive(Default)]
+struct Hashing {
+    seeds: Seeds,
+    forms: BTreeMap<Value, Forms>,
+}
+
 pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
     let of = |side: &Side<'_>| with_subject(side, pair.options, collect).unwrap_or_default();
-    let (blue, green) = (of(pair.blue_side), of(pair.green_side));
+    let (writer, reader) = (of(pair.blue_side), of(pair.green_side));
+    rehashed(pair.way, &writer, &reader, outcome);
+    let (blue, green) = (writer.seeds, reader.seeds);
     for (value, before) in blue.iter().filter(|(value, _)| !green.contains_key(value)) {
         let same = green.iter().find(|(value, after)| {
             after.name.is_some() && after.name == before.name && !blue.contains_key(value)
@@ -71,6 +83,44 @@ pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
                     None => shown(value),
                 }
             )),
+        }
+    }
+}
+
+/// Seeds that blue hashes in a way in which green does not.
+fn rehashed(way: Way, writer: &Hashing, reader: &Hashing, outcome: &mut Outcome) {
+    let (blue, green) = match way {
+        Way::Forward => (writer, reader),
+        Way::Back => (reader, writer),
+    };
+    for (value, before) in &blue.forms {
+        let Some(seed) = green.seeds.get(value) else {
+            continue;
+        };
+        let none = Forms::default();
+        let after = green.forms.get(value).unwrap_or(&none);
+        let name = seed.name.as_deref().unwrap_or_default();
+        match (before.only_window(), after.only_window()) {
+            (Some(from), Some(to)) if from != to && is_seed(name) => {
+                outcome.findings.push(Finding {
+                    label: Some(name.to_owned()),
+                    source: seed.source.clone(),
+                    ..rules::NAMESPACE_MOVED.finding(
+                        &seed.contract,
+                        format!("of what is hashed for a slot, `{name}` is {from} in blue and {to} in green: no entry is found again"),
+                    )
+                });
+            }
+            _ if before.is_kept_in(after) => {}
+            _ => {
+                let name = match &seed.name {
+                    Some(name) => format!("`{name}`"),
+                    None => shown(value),
+                };
+                outcome.unknown.push(format!(
+                    "slots are hashed by hand from {name} in another way by green than by blue: whether entries are found again cannot be told"
+                ));
+            }
         }
     }
 }
@@ -108,8 +158,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn collect(subject: &Subject<'_>) -> Seeds {
-    let mut seeds = Seeds::new();
+fn collect(subject: &Subject<'_>) -> Hashing {
+    let mut found = Hashing::default();
     let all = subject.graph.all();
     // What a function hands to one that loads and stores may be a slot.
     let mut helpers = HashSet::new();
@@ -122,10 +172,11 @@ fn collect(subject: &Subject<'_>) -> Seeds {
     for one in all {
         let tree = one.node.tree;
         if hashes(tree) && (touches_storage(tree) || helpers.contains(&id(tree))) {
-            of_function(subject, &one.node, &mut seeds);
+            of_function(subject, &one.node, &mut found.seeds);
+            forms::of_function(subject, &one.node, &mut found.forms);
         }
     }
-    seeds
+    found
 }
 
 /// Whether a function has assembly that loads, stores, or points to a slot.
@@ -156,15 +207,7 @@ fn is_hash(tree: &Tree) -> bool {
 fn of_function(subject: &Subject<'_>, inside: &Node<'_>, seeds: &mut Seeds) {
     visit(inside.tree, &mut |tree| match kind(tree) {
         "InlineAssembly" if hashes(tree) => {
-            let mut named = BTreeMap::new();
-            visit(&tree["externalReferences"], &mut |one| {
-                let constant = one["declaration"].as_i64();
-                let constant = constant.and_then(|id| subject.index.get(id));
-                let constant = constant.filter(|one| one.tree["constant"] == true);
-                if let (Some(place), Some(constant)) = (one["src"].as_str(), constant) {
-                    named.insert(place, constant);
-                }
-            });
+            let named = constants(subject, tree);
             visit(tree, &mut |block| {
                 // What is written before a revert is the reason for it.
                 let statements = block["statements"].as_array().unwrap_or_default();
@@ -200,16 +243,26 @@ fn of_function(subject: &Subject<'_>, inside: &Node<'_>, seeds: &mut Seeds) {
                 } else if let (true, "Literal", Some(text)) =
                     (varies, kind(part), part["value"].as_str())
                 {
-                    let value = match text.parse() {
-                        Ok(word) => Value::Word(word),
-                        Err(_) => Value::Written(text.to_owned()),
-                    };
-                    seeds.entry(value).or_insert_with(Seed::nameless);
+                    seeds.entry(literal(text)).or_insert_with(Seed::nameless);
                 }
             });
         }
         _ => {}
     });
+}
+
+/// The constants that an assembly block names, by the place of the name.
+fn constants<'a, 't>(subject: &Subject<'a>, block: &'t Tree) -> BTreeMap<&'t str, Node<'a>> {
+    let mut named = BTreeMap::new();
+    visit(&block["externalReferences"], &mut |one| {
+        let constant = one["declaration"].as_i64();
+        let constant = constant.and_then(|id| subject.index.get(id));
+        let constant = constant.filter(|one| one.tree["constant"] == true);
+        if let (Some(place), Some(constant)) = (one["src"].as_str(), constant) {
+            named.insert(place, constant);
+        }
+    });
+    named
 }
 
 /// Whether what is hashed is another each time; what is always the same is a root slot, and read.
@@ -226,13 +279,20 @@ fn varies(subject: &Subject<'_>, arguments: &Tree) -> bool {
     found
 }
 
+fn literal(text: &str) -> Value {
+    match text.parse() {
+        Ok(word) => Value::Word(word),
+        Err(_) => Value::Written(text.to_owned()),
+    }
+}
+
 fn calls(statement: &Tree, what: &str) -> bool {
     statement["expression"]["functionName"]["name"] == what
 }
 
-fn add_constant<'a>(subject: &Subject<'a>, constant: &Node<'a>, seeds: &mut Seeds) {
+fn value_of<'a>(subject: &Subject<'a>, constant: &Node<'a>) -> Value {
     let tree = &constant.tree["value"];
-    let value = match constant::value(subject, *constant, tree) {
+    match constant::value(subject, *constant, tree) {
         Some(word) => Value::Word(word),
         None => {
             let mut words = Vec::new();
@@ -243,7 +303,11 @@ fn add_constant<'a>(subject: &Subject<'a>, constant: &Node<'a>, seeds: &mut Seed
             });
             Value::Written(words.join(" "))
         }
-    };
+    }
+}
+
+fn add_constant<'a>(subject: &Subject<'a>, constant: &Node<'a>, seeds: &mut Seeds) {
+    let value = value_of(subject, constant);
     let owner = constant.contract.and_then(|id| subject.index.get(id));
     let owner = owner.as_ref().and_then(|owner| owner.tree["name"].as_str());
     seeds.insert(
