@@ -31,6 +31,8 @@ pub(crate) struct Root {
     pub(crate) constant: Option<String>,
     /// The variable it is worked out from, by the id of its declaration.
     pub(crate) variable: Option<i64>,
+    /// The function in which it is written, by the id of its definition.
+    pub(crate) function: i64,
 }
 
 /// All that an expression can name.
@@ -142,6 +144,7 @@ impl<'a, 'i> Evaluator<'a, 'i> {
                         constant: constant
                             .and_then(|node| node.tree["name"].as_str().map(str::to_owned)),
                         variable: self.variable,
+                        function: id(outermost.tree),
                     }));
                 }
                 Err(Stop::Unknown) => {

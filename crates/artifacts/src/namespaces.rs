@@ -75,6 +75,7 @@ pub(crate) fn add<'a>(layout: &mut StorageLayout, index: &Index<'a>, linearized:
     }
     layout.slots = uses.words;
     layout.strays = uses.strays;
+    layout.slot_users = uses.users;
 }
 
 struct Builder<'a, 'i> {

@@ -3,11 +3,11 @@
 
 use crate::{
     evaluate::{Evaluator, Expression, Found, Root, Variables, Yul},
-    functions::{Functions, declaration, references},
+    functions::{Functions, declaration, parameters, references},
 };
 use alloy_primitives::B256;
 use cutover_types::{
-    layout::SlotUse,
+    layout::{SlotUse, SlotUser},
     source::{Index, Node, Tree, kind, visit},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,6 +24,8 @@ pub(crate) struct Uses {
     pub(crate) pointers: BTreeMap<i64, Roots>,
     /// Single words.
     pub(crate) words: BTreeMap<B256, SlotUse>,
+    /// Functions that name slots without a constant.
+    pub(crate) users: BTreeMap<String, SlotUser>,
     /// Writes at some distance from a variable, by its name.
     pub(crate) strays: BTreeMap<String, SlotUse>,
 }
@@ -147,7 +149,41 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
+    /// Notes who names slots without a constant.
+    fn users(&mut self, roots: &Roots) {
+        let roots = roots.iter().flatten();
+        for root in roots.filter(|one| one.constant.is_none() && one.variable.is_none()) {
+            let Some(function) = self.index.get(root.function) else {
+                continue;
+            };
+            let name = self.signature(&function);
+            let user = self.uses.users.entry(name).or_insert_with(|| SlotUser {
+                slots: BTreeSet::new(),
+                contract: owner(self.index, &function),
+                source: self.index.line(function.unit, function.tree),
+            });
+            user.slots.insert(root.slot);
+        }
+    }
+
+    /// `Contract.function(uint256,address)`.
+    fn signature(&self, function: &Node<'_>) -> String {
+        let contract = function.contract.and_then(|id| self.index.get(id));
+        let contract = contract.as_ref().and_then(|one| one.tree["name"].as_str());
+        let types: Vec<_> = parameters(function.tree)
+            .iter()
+            .filter_map(|one| one["typeDescriptions"]["typeString"].as_str())
+            .collect();
+        let name = function.tree["name"].as_str().unwrap_or_default();
+        format!(
+            "{}.{name}({})",
+            contract.unwrap_or_default(),
+            types.join(",")
+        )
+    }
+
     fn place(&mut self, function: Node<'_>, tree: &Tree, pointer: i64, roots: Roots) {
+        self.users(&roots);
         let index = self.index;
         let Some(node) = index.get(pointer) else {
             return;
@@ -177,6 +213,7 @@ impl<'a> Reader<'a, '_> {
         written: bool,
         kind: Option<String>,
     ) {
+        self.users(&roots);
         for root in roots.into_iter().flatten() {
             if self.is_own(&root) {
                 continue;

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A variable of a storage layout, or a member of a struct.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,9 @@ pub struct StorageLayout {
     /// Writes at some distance from a variable's slot that only shows at run time, by the variable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub strays: BTreeMap<String, SlotUse>,
+    /// Functions that name slots by what is no constant's name, `Contract.function(types)`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slot_users: BTreeMap<String, SlotUser>,
     /// Namespaces that are there but could not be laid out, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<String>,
@@ -141,6 +144,19 @@ pub struct SlotUse {
     /// Whose code, `Source.sol:Contract`.
     pub contract: String,
     /// Where it is used first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceLine>,
+}
+
+/// A function that names slots itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotUser {
+    /// The slots.
+    pub slots: BTreeSet<B256>,
+    /// Where it is declared, `Source.sol:Contract`, or the file alone.
+    pub contract: String,
+    /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceLine>,
 }

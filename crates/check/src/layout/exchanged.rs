@@ -31,6 +31,43 @@ pub(super) fn compare(pair: Pair<'_>, outcome: &mut Outcome) {
             )
         });
     }
+    taken_over(pair, &mut told, outcome);
+}
+
+/// Functions that name their slot without a constant and take over what was another's, which takes a third.
+fn taken_over(pair: Pair<'_>, told: &mut BTreeSet<B256>, outcome: &mut Outcome) {
+    let only = |layout: &StorageLayout, name: &str| {
+        let slots = &layout.slot_users.get(name)?.slots;
+        slots.first().copied().filter(|_| slots.len() == 1)
+    };
+    let moves: Vec<_> = pair
+        .blue
+        .slot_users
+        .keys()
+        .filter_map(|name| Some((name, only(pair.blue, name)?, only(pair.green, name)?)))
+        .filter(|(_, from, to)| from != to)
+        .collect();
+    for (name, from, to) in &moves {
+        let Some((other, ..)) = moves.iter().find(|(_, before, _)| before == to) else {
+            continue;
+        };
+        let Some(user) = pair
+            .green
+            .slot_users
+            .get(*name)
+            .filter(|_| told.insert(*from))
+        else {
+            continue;
+        };
+        outcome.findings.push(Finding {
+            label: Some((*name).clone()),
+            source: user.source.clone(),
+            ..rules::NAMESPACE_MOVED.finding(
+                &user.contract,
+                format!("`{name}` named {from} and names {to} now, where the values of `{other}` are or were"),
+            )
+        });
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
