@@ -16,6 +16,7 @@ use cutover_types::{
     Finding, Severity,
     source::{Node, Tree, entry_points, kind, visit},
 };
+use std::collections::BTreeSet;
 
 /// An entry point with a version.
 struct Initializer<'a> {
@@ -289,7 +290,7 @@ fn initializers<'a>(subject: &Subject<'a>) -> Vec<Initializer<'a>> {
     for node in entry_points(subject.linearized) {
         for invocation in node.tree["modifiers"].as_array().into_iter().flatten() {
             let version = match name(&invocation["modifierName"]) {
-                "initializer" => 1,
+                "initializer" => revision(subject, &node, &invocation["modifierName"]).unwrap_or(1),
                 "reinitializer" => {
                     let written = invocation["arguments"].get(0);
                     let version = written.and_then(|tree| constant::value(subject, node, tree));
@@ -304,6 +305,27 @@ fn initializers<'a>(subject: &Subject<'a>) -> Vec<Initializer<'a>> {
         }
     }
     found
+}
+
+/// The version that a modifier compares with the last one, where a function of the contract tells it,
+/// as in Aave's `VersionedInitializable`.
+fn revision<'a>(subject: &Subject<'a>, function: &Node<'a>, modifier: &Tree) -> Option<u64> {
+    let modifier = subject.graph.target(function, modifier)?;
+    let mut found = BTreeSet::new();
+    visit(modifier.tree, &mut |tree| {
+        let number = tree["typeDescriptions"]["typeString"].as_str();
+        if kind(tree) == "FunctionCall"
+            && number.is_some_and(|name| name.starts_with("uint"))
+            && let Some(called) = subject.graph.target(&modifier, &tree["expression"])
+            && let Some(version) = constant::returned(subject, called)
+        {
+            found.extend(u64::try_from(version));
+        }
+    });
+    match found.len() {
+        1 => found.first().copied(),
+        _ => None,
+    }
 }
 
 /// Name and parameter types.
