@@ -222,7 +222,11 @@ pub(crate) async fn report(
         upgrade.as_ref(),
     );
     if let Some(power) = &mut inspection.power
-        && let Some(why) = own_functions(recognized.kind, &subject.code)
+        && let Some(why) = own_functions(
+            recognized.kind,
+            &subject.code,
+            &session.targets(&subject.code).selectors,
+        )
     {
         power.complete = false;
         power.unknown.push(why);

@@ -48,6 +48,8 @@ pub(crate) struct Targets {
     pub(crate) unknown: BTreeSet<Source>,
     /// Any call.
     pub(crate) any: BTreeSet<Source>,
+    /// What the first four bytes are compared with, also after something else was looked at.
+    pub(crate) selectors: BTreeSet<[u8; 4]>,
 }
 
 impl Targets {
@@ -71,9 +73,11 @@ pub(crate) fn targets(code: &[u8]) -> Targets {
         return Targets::default();
     }
     let code = without_metadata(code);
+    let all = Walk::over(code, true);
     Targets {
-        unknown: Walk::over(code, false),
-        any: Walk::over(code, true),
+        unknown: Walk::over(code, false).found,
+        any: all.found,
+        selectors: all.selectors,
     }
 }
 
@@ -116,13 +120,14 @@ struct Walk<'c> {
     seen: BTreeSet<Branch>,
     times: BTreeMap<usize, usize>,
     found: BTreeSet<Source>,
+    selectors: BTreeSet<[u8; 4]>,
 }
 
 /// Nothing follows, or what follows is not known.
 struct End;
 
 impl<'c> Walk<'c> {
-    fn over(code: &'c [u8], enters: bool) -> BTreeSet<Source> {
+    fn over(code: &'c [u8], enters: bool) -> Self {
         let start = Branch {
             at: 0,
             stack: Vec::new(),
@@ -135,6 +140,7 @@ impl<'c> Walk<'c> {
             seen: BTreeSet::new(),
             times: BTreeMap::new(),
             found: BTreeSet::new(),
+            selectors: BTreeSet::new(),
         };
         let mut left = STEPS;
         while let Some(mut branch) = walk.open.pop() {
@@ -148,7 +154,7 @@ impl<'c> Walk<'c> {
                 break;
             }
         }
-        walk.found
+        walk
     }
 
     /// Follows one instruction.
@@ -204,6 +210,8 @@ impl<'c> Walk<'c> {
         match instruction {
             0xf2 => self.delegates(taken[1], taken[4]),
             0xf4 => self.delegates(taken[1], taken[3]),
+            // SUB, EQ, XOR
+            0x03 | 0x14 | 0x18 => self.compares(taken[0], taken[1]),
             _ => {}
         }
         branch.called |= matches!(instruction, 0xf1 | 0xf2 | 0xf4 | 0xfa);
@@ -249,6 +257,22 @@ impl<'c> Walk<'c> {
         match self.code.get(branch.at) {
             Some(&JUMPDEST) => Ok(()),
             _ => Err(End),
+        }
+    }
+
+    fn compares(&mut self, one: Value, other: Value) {
+        let ((Value::Selector, Value::Known(value)) | (Value::Known(value), Value::Selector)) =
+            (one, other)
+        else {
+            return;
+        };
+        // As a number, or as the first bytes of a word.
+        let value = match value.trailing_zeros() {
+            224.. => value >> 224_u32,
+            _ => value,
+        };
+        if let Ok(selector) = u32::try_from(value) {
+            self.selectors.insert(selector.to_be_bytes());
         }
     }
 
@@ -395,6 +419,11 @@ mod tests {
         let code = [&start[..], &[to, 0x57], &first, &[0x5b], &second].concat();
         assert_eq!(targets(&code).unknown, [slot(7)].into());
         assert_eq!(targets(&code).any, [slot(7), slot(8)].into());
+        assert_eq!(targets(&code).selectors, [[1, 2, 3, 4]].into());
+        // After a slot was looked at: it is the first word under a mask.
+        let masked = hex!("5f545f3563ffffffff60e01b1663deadbeef60e01b1450");
+        let late = [&masked[..], &first].concat();
+        assert_eq!(targets(&late).selectors, [[0xde, 0xad, 0xbe, 0xef]].into());
         // A loop ends.
         assert!(targets(&hex!("5b5f5457f4")).any.is_empty());
     }

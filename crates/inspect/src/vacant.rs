@@ -83,9 +83,11 @@ pub(crate) async fn further(
     subject: &Subject,
     implementation: Address,
 ) -> Result<Option<String>, InspectError> {
-    let Some(has) = functions(without_metadata(&subject.code)) else {
+    let Some(mut has) = functions(without_metadata(&subject.code)) else {
         return Ok(Some("its own functions could not be listed".into()));
     };
+    let late = session.targets(&subject.code);
+    has.selectors.extend(&late.selectors);
     let known: Vec<_> = KNOWN.iter().map(keccak256).collect();
     let strange: Vec<_> = has
         .selectors

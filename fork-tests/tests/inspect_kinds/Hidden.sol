@@ -125,6 +125,29 @@ contract OneFunctionElsewhere is Slots {
     }
 }
 
+/// A transparent proxy that has a function of its own behind the check of who calls.
+contract LateFunction is Slots {
+    constructor(address first, address admin) {
+        write(IMPLEMENTATION, first);
+        write(ADMIN, admin);
+    }
+
+    fallback() external payable {
+        if (msg.sender == read(ADMIN)) {
+            require(msg.sig == 0x3659cfe6 || msg.sig == 0x4f1ef286, "admin cannot fallback to proxy target");
+            address next = address(bytes20(msg.data[16:36]));
+            write(IMPLEMENTATION, next);
+            emit Upgraded(next);
+            return;
+        }
+        if (msg.sig == 0xdeadbeef) {
+            write(ADMIN, address(bytes20(msg.data[16:36])));
+            return;
+        }
+        _forward(read(IMPLEMENTATION));
+    }
+}
+
 /// Forwards nothing while it is paused.
 contract Paused is Forwarder {
     bool private paused = true;

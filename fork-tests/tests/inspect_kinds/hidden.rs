@@ -172,3 +172,19 @@ async fn an_implementation_that_nobody_initialized_is_anyones() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_function_behind_the_check_of_who_calls_is_one() {
+    let world = World::start().await;
+    let (blue, _) = boxes(&world).await;
+    let arguments = params((blue, world.accounts[4]));
+    let proxy = world.deploy(&ours("LateFunction"), &arguments).await;
+    let found = look(&world, proxy).await;
+    assert_eq!(found.proxy.as_ref().unwrap().kind, ProxyKind::Transparent);
+    untold(&found, "0xdeadbeef");
+    assert_eq!(
+        found.power.as_ref().unwrap().fewest_signers,
+        Some(0),
+        "{found:#?}"
+    );
+}

@@ -72,7 +72,12 @@ pub(super) async fn inside(
     match asked(session, goal, path).await? {
         None => {
             let own = session.code(proxy).await?.unwrap_or_default();
-            let own = functions(without_metadata(&own));
+            let late = session.targets(&own).selectors.clone();
+            // What it compares after it looked at who calls is a function, too.
+            let own = functions(without_metadata(&own)).map(|mut own| {
+                own.selectors.extend(late);
+                own
+            });
             let mut inside = Inside::default();
             if reaches_out(code) {
                 inside.unknown.push(format!(

@@ -15,6 +15,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes, b256, hex, keccak256};
 use cutover_types::ProxyKind;
+use std::collections::BTreeSet;
 
 /// Functions and addresses that are named.
 const NAMED: usize = 4;
@@ -322,7 +323,11 @@ fn selector(name: &str) -> [u8; 4] {
 }
 
 /// The functions that a proxy of one of OpenZeppelin's kinds has in its own code beside theirs, in words.
-pub(crate) fn own_functions(kind: ProxyKind, code: &[u8]) -> Option<String> {
+pub(crate) fn own_functions(
+    kind: ProxyKind,
+    code: &[u8],
+    late: &BTreeSet<[u8; 4]>,
+) -> Option<String> {
     use ProxyKind::{BeaconProxy, Transparent, TransparentV5, UupsV5, UupsV41, UupsV45, ZosAdmin};
     let plain = [
         BeaconProxy,
@@ -337,7 +342,8 @@ pub(crate) fn own_functions(kind: ProxyKind, code: &[u8]) -> Option<String> {
         return None;
     }
     let known: Vec<_> = PROXY.iter().map(|name| selector(name)).collect();
-    let has = functions(without_metadata(code))?;
+    let mut has = functions(without_metadata(code)).unwrap_or_default();
+    has.selectors.extend(late);
     let strange = beside(&has, &known)?;
     Some(format!(
         "the proxy itself {strange}, which were not looked at"
