@@ -1,7 +1,10 @@
 //! A revision of a project, laid out in a folder of its own.
 
-use crate::{ArtifactError, files};
+mod libraries;
+
+use crate::ArtifactError;
 use cutover_types::text::terminal;
+use libraries::Lost;
 use std::{
     fs,
     path::{Component, Path, PathBuf},
@@ -11,14 +14,6 @@ use tempfile::TempDir;
 
 /// Submodules inside submodules, deeper than this, are the present ones.
 const MAX_DEPTH: usize = 4;
-/// Files that say which packages belong to a revision.
-const LOCKS: [&str; 5] = [
-    "package-lock.json",
-    "yarn.lock",
-    "pnpm-lock.yaml",
-    "foundry.lock",
-    "soldeer.lock",
-];
 
 /// A project as it was at a revision; the folder goes away with it.
 #[derive(Debug)]
@@ -26,7 +21,9 @@ pub struct Revision {
     name: String,
     folder: TempDir,
     inside: PathBuf,
-    notes: Vec<String>,
+    /// The repository's present folder, links followed.
+    top: PathBuf,
+    lost: Vec<Lost>,
 }
 
 impl Revision {
@@ -54,16 +51,11 @@ impl Revision {
         }
         told
     }
-
-    /// What is not as it was at the revision: libraries that git does not keep.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
 }
 
 /// Lays out the project at `root` as it was at `revision`, submodules at the commits it names. The
 /// repository, its index and its working tree stay as they are. Libraries that git does not track
-/// are the present ones.
+/// are the present ones: see [`Revision::doubts`].
 ///
 /// # Errors
 /// When git is not there, `root` is in no repository, or the revision does not exist.
@@ -85,12 +77,13 @@ pub fn revision(root: &Path, revision: &str) -> Result<Revision, ArtifactError> 
         ],
         root,
     )
-    .map_err(|why| failed(&why))?;
+    .map_err(|why| failed(&unknown(&why)))?;
     let inside = git(&["rev-parse", "--show-prefix"], root).map_err(|why| failed(&why))?;
     let top = git(&["rev-parse", "--show-toplevel"], root).map_err(|why| failed(&why))?;
     let (inside, top) = (PathBuf::from(inside), PathBuf::from(top));
-    let mut notes = Vec::new();
-    lay_out(&top, &commit, folder.path(), &index, &mut notes, 0).map_err(|why| failed(&why))?;
+    let top = top.canonicalize().unwrap_or(top);
+    let mut lost = Vec::new();
+    lay_out(&top, &commit, folder.path(), &index, &mut lost, 0).map_err(|why| failed(&why))?;
     let laid_out = folder.path().join(&inside);
     if !laid_out.is_dir() {
         return Err(failed(
@@ -101,22 +94,21 @@ pub fn revision(root: &Path, revision: &str) -> Result<Revision, ArtifactError> 
         borrow(&top.join(&inside), &laid_out, library);
         borrow(&top, folder.path(), library);
     }
-    for lock in LOCKS {
-        let read = |folder: &Path| files::bytes(&folder.join(lock), files::MAX_SOURCE).ok();
-        let (then, now) = (read(&laid_out), read(&top.join(&inside)));
-        if then != now {
-            notes.push(format!(
-                "{lock} is not what it was at {}: libraries that git does not keep are the present ones",
-                terminal(revision, 120)
-            ));
-        }
-    }
     Ok(Revision {
         name: terminal(revision, 120),
         folder,
         inside,
-        notes,
+        top,
+        lost,
     })
+}
+
+/// Why git does not know a revision.
+fn unknown(why: &str) -> String {
+    match why.contains("single revision") {
+        true => "it has no such revision; a shallow clone has few (`git fetch --unshallow --tags`, `fetch-depth: 0` in CI)".to_owned(),
+        false => why.to_owned(),
+    }
 }
 
 /// Writes a commit's files below `to`, then those of its submodules.
@@ -125,7 +117,7 @@ fn lay_out(
     commit: &str,
     to: &Path,
     index: &Path,
-    notes: &mut Vec<String>,
+    lost: &mut Vec<Lost>,
     depth: usize,
 ) -> Result<(), String> {
     git(&["read-tree", commit], top, index)?;
@@ -143,17 +135,14 @@ fn lay_out(
                 index,
             )
             .is_ok();
-        if known && lay_out(&present, commit, &wanted, index, notes, depth + 1).is_ok() {
+        if known && lay_out(&present, commit, &wanted, index, lost, depth + 1).is_ok() {
             continue;
         }
-        let now = git(&["rev-parse", "HEAD"], &present, index);
-        if present.join(".git").exists() && now.is_ok_and(|now| now != commit) {
-            notes.push(format!(
-                "submodule {} was at {} then, which is not here: the present one is used",
-                terminal(path, 200),
-                terminal(commit, 12)
-            ));
-        }
+        lost.push(Lost {
+            present: present.canonicalize().unwrap_or(present),
+            path: path.to_owned(),
+            commit: commit.to_owned(),
+        });
     }
     Ok(())
 }

@@ -342,14 +342,15 @@ fn a_revision_has_its_submodules_as_they_were() {
     );
     git(&inner, &["commit", "-qam", "two"]);
     let old = revision(project.path(), "HEAD").unwrap();
-    assert_eq!(old.notes(), Vec::<String>::new());
+    let own = || ["lib/base/src/Own.sol", "src/Token.sol"].into_iter();
+    assert_eq!(old.doubts(own()), Vec::<String>::new());
     let then = labels(&get(&old.root(), "Token.sol:Token").unwrap());
     let now = labels(&get(project.path(), "Token.sol:Token").unwrap());
     assert!(!then.contains(&"more".to_owned()) && now.contains(&"more".to_owned()));
 }
 
 #[test]
-fn packages_of_another_time_are_pointed_out() {
+fn a_library_that_may_have_changed_is_a_doubt_when_it_is_compiled() {
     let project = foundry();
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
@@ -357,17 +358,60 @@ fn packages_of_another_time_are_pointed_out() {
         command.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
         assert!(command.args(arguments).output().unwrap().status.success());
     };
-    write(project.path(), "package-lock.json", "{}");
+    let put = |path: &str, text: &str| write(project.path(), path, text);
+    put(".gitignore", "node_modules/\nlib/\n");
+    put("node_modules/@a/b/Base.sol", "");
+    put("node_modules/@a/b/package.json", r#"{"version": "1.0.0"}"#);
+    let lock = |version: &str, other: &str| {
+        let entry = |name: &str, version: &str| {
+            format!(r#""node_modules/{name}": {{"version": "{version}"}}"#)
+        };
+        put(
+            "package-lock.json",
+            &format!(
+                r#"{{"packages": {{{}, {}}}}}"#,
+                entry("@a/b", version),
+                entry("c", other)
+            ),
+        );
+    };
+    lock("1.0.0", "1.0.0");
     git(&["init", "-q"]);
     git(&["add", "."]);
     git(&["commit", "-qm", "one"]);
-    assert!(revision(project.path(), "HEAD").unwrap().notes().is_empty());
-    write(project.path(), "package-lock.json", "{ }");
-    let notes = revision(project.path(), "HEAD").unwrap().notes().to_vec();
-    assert!(
-        notes[0].starts_with("package-lock.json is not what it was"),
-        "{notes:?}"
+    let doubts = |unit: &str| {
+        revision(project.path(), "HEAD")
+            .unwrap()
+            .doubts([unit].into_iter())
+    };
+    let of_package = || doubts("@a/b/Base.sol");
+    assert_eq!(of_package(), Vec::<String>::new());
+    // Another package moved on; then this one.
+    lock("1.0.0", "2.0.0");
+    assert_eq!(of_package(), Vec::<String>::new());
+    lock("2.0.0", "2.0.0");
+    put("node_modules/@a/b/package.json", r#"{"version": "2.0.0"}"#);
+    let told = "node_modules/@a/b is not in git, and nothing there says that it was the same then";
+    assert!(of_package()[0].starts_with(told), "{:?}", of_package());
+    assert_eq!(
+        doubts("src/Token.sol"),
+        Vec::<String>::new(),
+        "it is in git"
     );
+    let told = "lib/base is not in git";
+    assert!(doubts("lib/base/src/Own.sol")[0].starts_with(told));
+    // Without a lock file only a version to the digit says what it was.
+    git(&["rm", "-q", "--cached", "package-lock.json"]);
+    fs::remove_file(project.path().join("package-lock.json")).unwrap();
+    for (asked, sure) in [("2.0.0", true), ("^2.0.0", false)] {
+        put(
+            "package.json",
+            &format!(r#"{{"dependencies": {{"@a/b": "{asked}"}}}}"#),
+        );
+        git(&["add", "package.json"]);
+        git(&["commit", "-qm", asked]);
+        assert_eq!(of_package().is_empty(), sure, "{asked}");
+    }
 }
 
 /// The folder `scripts/setup` installs packages into.

@@ -51,6 +51,8 @@ pub struct Side<'a> {
     pub libraries: &'a [String],
     /// What could not be loaded and how to get it.
     pub missing: &'a [String],
+    /// Why this may not be what was asked for; nothing compared with it is sure then.
+    pub doubts: &'a [String],
 }
 
 impl<'a> Side<'a> {

@@ -110,6 +110,9 @@ pub(crate) fn compare(pair: Pair<'_>) -> Outcome {
                 "{name} has no syntax tree: namespaces and annotations were not seen"
             ));
         }
+        for why in side.doubts {
+            outcome.unknown.push(format!("{name}: {why}"));
+        }
         for why in &layout.unplaced {
             outcome.unknown.push(format!("{name}: {why}"));
         }

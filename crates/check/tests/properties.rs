@@ -324,6 +324,25 @@ fn without_syntax_trees_nothing_passes() {
 }
 
 #[test]
+fn what_may_be_something_else_passes_nothing() {
+    let (layout, sources) = (layout(&[0]), Sources::default());
+    let doubts = ["a library is the present one".to_owned()];
+    let side = Side {
+        layout: Some(&layout),
+        sources: Some(&sources),
+        ..Side::default()
+    };
+    let blue = Side {
+        doubts: &doubts,
+        ..side
+    };
+    let report = check(&blue, &side, &Options::default());
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    let told = "blue: a library is the present one".to_owned();
+    assert!(report.not_checked.contains(&told), "{report:#?}");
+}
+
+#[test]
 fn a_namespace_that_could_not_be_seen_is_not_gone() {
     let mut blue = layout(&[0]);
     let green = layout(&[0]);

@@ -74,6 +74,7 @@ fn revision_that_cannot_be_read_is_named_and_its_temporary_folder_is_not() {
     for (blue, told) in [
         ("src/A.sol:A", "src/A.sol imports `./Lost.sol`"),
         ("src/B.sol:A", "no contract `src/B.sol` in the repository"),
+        ("out/A.json", "--blue-rev compiles blue from source"),
     ] {
         let arguments = [
             "check",
@@ -86,7 +87,11 @@ fn revision_that_cannot_be_read_is_named_and_its_temporary_folder_is_not() {
         ];
         let ran = run(cutover(folder.path()).args(arguments));
         assert!(!ran.stderr.contains(".tmp"), "{}", ran.stderr);
-        ran.refused(2, &["blue at revision v1: ", told]);
+        let named = match blue.ends_with(".json") {
+            true => blue,
+            false => "blue at revision v1: ",
+        };
+        ran.refused(2, &[named, told]);
     }
 }
 

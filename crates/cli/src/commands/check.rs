@@ -7,15 +7,16 @@ mod seen;
 use crate::{
     commands::code,
     context::Context,
-    exit::{Exit, OrStop, Stop},
+    exit::{Exit, OrStop, Stop, usage},
 };
 use alloy_primitives::Address;
 use clap::{Args, ValueEnum};
-use cutover_artifacts::{Code, Need, Revision};
+use cutover_artifacts::{Code, Need, Reference, Revision};
 use cutover_check::{Kind, Live, Options, Side, WaiverRule};
 use cutover_types::{
     Hardfork, Verdict,
     file::{Input, Inputs},
+    text,
 };
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -103,8 +104,8 @@ impl Check {
             }
             None => None,
         };
-        for note in revision.iter().flat_map(|revision| revision.notes()) {
-            context.output.warn(note);
+        if revision.is_some() {
+            source_alone(&self.blue)?;
         }
         let blue_root = match &revision {
             Some(revision) => revision.root(),
@@ -145,11 +146,16 @@ impl Check {
             (None, blue) => (blue?, green?),
         };
         drop(progress);
+        let doubts = doubts(revision.as_ref(), &blue);
+        let blue_side = Side {
+            doubts: &doubts,
+            ..side(&blue)
+        };
 
         let seen = match &pinned {
             Some(pinned) => {
                 let seen = self
-                    .look(context, pinned, &side(&blue), &side(&green))
+                    .look(context, pinned, &blue_side, &side(&green))
                     .await?;
                 pinned.holds().await?;
                 seen
@@ -166,7 +172,7 @@ impl Check {
             proxy_code: seen.proxy_code,
             hardfork: self.hardfork.or(seen.hardfork),
         };
-        let report = cutover_check::check(&side(&blue), &side(&green), &options);
+        let report = cutover_check::check(&blue_side, &side(&green), &options);
         let mut inputs = Inputs::from([
             ("blue".to_owned(), code::as_input(&blue)?),
             ("green".to_owned(), code::as_input(&green)?),
@@ -230,6 +236,29 @@ fn hardfork(text: &str) -> Result<Hardfork, String> {
     })
 }
 
+/// A revision is compiled; a file that a build left is of no revision.
+fn source_alone(blue: &str) -> eyre::Result<()> {
+    match Reference::parse(blue) {
+        Ok(Reference::Source { .. }) | Err(_) => Ok(()),
+        Ok(_) => Err(usage(
+            format!(
+                "--blue-rev compiles blue from source, and {} is none",
+                text::terminal(blue, 200)
+            ),
+            "name the source, `src/Token.sol:Token`, or leave --blue-rev out",
+        )),
+    }
+}
+
+/// Why blue may not be what the revision is.
+fn doubts(revision: Option<&Revision>, blue: &Code) -> Vec<String> {
+    let units = blue.sources.iter().flat_map(|sources| sources.units.keys());
+    match revision {
+        Some(revision) => revision.doubts(units.map(String::as_str)),
+        None => Vec::new(),
+    }
+}
+
 /// Says which revision failed, and where in the repository, not where it was laid out.
 fn of_revision(error: eyre::Report, revision: &Revision) -> eyre::Report {
     match error.downcast::<Stop>() {
@@ -265,6 +294,7 @@ fn side(code: &Code) -> Side<'_> {
         links: &code.links,
         libraries: &code.unlinked,
         missing: &code.missing,
+        doubts: &[],
     }
 }
 
