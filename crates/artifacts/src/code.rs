@@ -41,6 +41,8 @@ pub struct Code {
     pub unlinked: Vec<String>,
     /// What was asked for and is not there, each with how to get it.
     pub missing: Vec<String>,
+    /// Why this may not be what was asked for: nothing that is said of it is sure then.
+    pub doubts: Vec<String>,
     /// Whether the layout shows namespaces and annotations though there are no syntax trees: a
     /// manifest recorded them, or the language has none.
     pub layout_is_whole: bool,

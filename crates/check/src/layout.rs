@@ -110,6 +110,11 @@ pub(crate) fn compare(pair: Pair<'_>) -> Outcome {
                 "{name} has no syntax tree: namespaces and annotations were not seen"
             ));
         }
+        if let Some(what) = not_runnable(side) {
+            outcome
+                .unknown
+                .push(format!("{name} is {what}: no proxy runs it"));
+        }
         for why in side.doubts {
             outcome.unknown.push(format!("{name}: {why}"));
         }
@@ -118,6 +123,17 @@ pub(crate) fn compare(pair: Pair<'_>) -> Outcome {
         }
     }
     outcome
+}
+
+/// What a contract is, when it cannot be an implementation.
+fn not_runnable(side: &Side<'_>) -> Option<&'static str> {
+    let contract = side.index()?.contract(side.contract?)?;
+    match contract.tree["contractKind"].as_str() {
+        Some("interface") => Some("an interface"),
+        Some("library") => Some("a library"),
+        _ if contract.tree["abstract"] == true => Some("an abstract contract"),
+        _ => None,
+    }
 }
 
 fn places(pair: Pair<'_>, outcome: &mut Outcome) {

@@ -5,6 +5,7 @@ use super::{
     bundle::{self, Bundle},
 };
 use crate::{ArtifactError, Code, scan};
+use alloy_primitives::Address;
 use cutover_types::text::terminal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -39,7 +40,20 @@ pub(super) fn read(file: &File<'_>, json: &Value) -> Result<Code, ArtifactError>
     let named = text("ContractName");
     let wanted = file.wanted.or(Some(named).filter(|name| !name.is_empty()));
     let (unit, name) = bundle.choose(wanted, &file.place())?;
-    bundle.compile(&unit, &name, file.options, file.shelf)
+    let mut code = bundle.compile(&unit, &name, file.options, file.shelf)?;
+    if text("Proxy") == "1" {
+        code.doubts.push(of_a_proxy(text("Implementation")));
+    }
+    Ok(code)
+}
+
+/// What is to be said of the source of a proxy: its storage layout is not that of what it runs.
+pub(super) fn of_a_proxy(implementation: &str) -> String {
+    let told = "the file says that this is the source of a proxy";
+    match implementation.parse::<Address>() {
+        Ok(address) => format!("{told}: get that of its implementation, {address}"),
+        Err(_) => format!("{told}: get that of its implementation"),
+    }
 }
 
 /// The first contract of an answer.

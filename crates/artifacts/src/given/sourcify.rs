@@ -3,6 +3,7 @@
 use super::{
     File,
     bundle::{self, Bundle},
+    explorer,
     folder::{Search, by_hash},
 };
 use crate::{ArtifactError, Code};
@@ -34,7 +35,14 @@ pub(super) fn read(file: &File<'_>, json: &Value) -> Result<Code, ArtifactError>
         described(file, json, &beside)?
     };
     let (unit, name) = bundle.choose(file.wanted, &file.place())?;
-    bundle.compile(&unit, &name, file.options, file.shelf)
+    let mut code = bundle.compile(&unit, &name, file.options, file.shelf)?;
+    let proxy = &json["proxyResolution"];
+    if proxy["isProxy"] == true {
+        let implementation = proxy["implementations"][0]["address"].as_str();
+        let doubt = explorer::of_a_proxy(implementation.unwrap_or_default());
+        code.doubts.push(doubt);
+    }
+    Ok(code)
 }
 
 /// `/v2/contract/CHAIN/ADDRESS?fields=all`.

@@ -61,7 +61,7 @@ fn explorer_and_sourcify_files_are_compiled_as_they_were_verified() {
     write(
         root,
         "answer.json",
-        json!({ "status": "1", "message": "OK", "result": [entry] }).to_string(),
+        json!({ "status": "1", "message": "OK", "result": [entry.clone()] }).to_string(),
     );
     write(root, "entry.json", entry.to_string());
     write(root, "doubled.json", format!("{{{input}}}"));
@@ -98,6 +98,20 @@ fn explorer_and_sourcify_files_are_compiled_as_they_were_verified() {
         assert_eq!(json!(runtime), code, "{name}");
     }
     whole(root, "single.json");
+    // Both say when the verified contract is a proxy: its layout is not that of what it runs.
+    let implementation = "0x1111111111111111111111111111111111111111";
+    let (mut proxy, mut proxied) = (entry.clone(), answer.clone());
+    proxy["Proxy"] = json!("1");
+    proxy["Implementation"] = json!(implementation);
+    proxied["proxyResolution"] = json!({
+        "isProxy": true, "implementations": [{ "address": implementation, "name": "V" }],
+    });
+    for (name, text) in [("proxy.json", &proxy), ("proxied.json", &proxied)] {
+        write(root, name, text.to_string());
+        let doubts = get(root, name).unwrap().doubts;
+        assert!(doubts[0].contains(implementation), "{name}: {doubts:?}");
+        assert!(get(root, "entry.json").unwrap().doubts.is_empty());
+    }
     write(
         root,
         "limit.json",

@@ -24,5 +24,6 @@ pub(crate) fn view(code: &Code) -> Side<'_> {
         links: &code.links,
         libraries: &code.unlinked,
         missing: &code.missing,
+        doubts: &code.doubts,
     }
 }

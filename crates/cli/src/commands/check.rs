@@ -141,21 +141,17 @@ impl Check {
                 block,
             ),
         );
-        let (blue, green) = match (&revision, blue) {
+        let (mut blue, green) = match (&revision, blue) {
             (Some(revision), blue) => (blue.map_err(|error| of_revision(error, revision))?, green?),
             (None, blue) => (blue?, green?),
         };
         drop(progress);
-        let doubts = doubts(revision.as_ref(), &blue);
-        let blue_side = Side {
-            doubts: &doubts,
-            ..side(&blue)
-        };
+        blue.doubts.extend(doubts(revision.as_ref(), &blue));
 
         let seen = match &pinned {
             Some(pinned) => {
                 let seen = self
-                    .look(context, pinned, &blue_side, &side(&green))
+                    .look(context, pinned, &side(&blue), &side(&green))
                     .await?;
                 pinned.holds().await?;
                 seen
@@ -172,7 +168,7 @@ impl Check {
             proxy_code: seen.proxy_code,
             hardfork: self.hardfork.or(seen.hardfork),
         };
-        let report = cutover_check::check(&blue_side, &side(&green), &options);
+        let report = cutover_check::check(&side(&blue), &side(&green), &options);
         let mut inputs = Inputs::from([
             ("blue".to_owned(), code::as_input(&blue)?),
             ("green".to_owned(), code::as_input(&green)?),
@@ -294,7 +290,7 @@ fn side(code: &Code) -> Side<'_> {
         links: &code.links,
         libraries: &code.unlinked,
         missing: &code.missing,
-        doubts: &[],
+        doubts: &code.doubts,
     }
 }
 

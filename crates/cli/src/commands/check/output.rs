@@ -225,8 +225,14 @@ fn repository(root: &Path) -> PathBuf {
 
 /// A source unit's path in the repository; units the project does not have keep their name.
 fn located(repository: &Path, root: &Path, file: &str) -> String {
-    let full = root.join(file);
-    let resolved = fs::canonicalize(&full).ok();
+    let resolved = fs::canonicalize(root.join(file)).ok();
+    // Hardhat 3 and truffle put the project's own sources below a folder that is not there.
+    let resolved = resolved.or_else(|| {
+        let own = ["project/", "project:/"]
+            .iter()
+            .find_map(|folder| file.strip_prefix(folder))?;
+        fs::canonicalize(root.join(own)).ok()
+    });
     let inside = resolved.as_deref().and_then(|full| {
         let path = full.strip_prefix(repository).ok()?;
         let parts: Vec<_> = path
@@ -285,6 +291,8 @@ mod tests {
         for (file, expected) in [
             ("src/A.sol", "contracts/src/A.sol"),
             ("src/../src/A.sol", "contracts/src/A.sol"),
+            ("project/src/A.sol", "contracts/src/A.sol"),
+            ("project/src/Lost.sol", "project/src/Lost.sol"),
             (
                 root.join("src/A.sol").to_str().unwrap(),
                 "contracts/src/A.sol",
