@@ -110,7 +110,7 @@ pub(crate) fn compare(pair: Pair<'_>) -> Outcome {
                 "{name} has no syntax tree: namespaces and annotations were not seen"
             ));
         }
-        if let Some(what) = not_runnable(side) {
+        if let Some(what) = not_runnable(side, roles.map(|(side, ..)| side)) {
             outcome
                 .unknown
                 .push(format!("{name} is {what}: no proxy runs it"));
@@ -125,15 +125,28 @@ pub(crate) fn compare(pair: Pair<'_>) -> Outcome {
     outcome
 }
 
-/// What a contract is, when it cannot be an implementation.
-fn not_runnable(side: &Side<'_>) -> Option<&'static str> {
-    let contract = side.index()?.contract(side.contract?)?;
-    match contract.tree["contractKind"].as_str() {
-        Some("interface") => Some("an interface"),
-        Some("library") => Some("a library"),
-        _ if contract.tree["abstract"] == true => Some("an abstract contract"),
-        _ => None,
+/// What a contract is, when it cannot be an implementation. Two abstract contracts are compared for
+/// what those that inherit them keep.
+fn not_runnable(side: &Side<'_>, both: [&Side<'_>; 2]) -> Option<&'static str> {
+    let (kind, is_abstract) = declared(side)?;
+    match kind.as_str() {
+        "interface" => Some("an interface"),
+        "library" => Some("a library"),
+        _ if !is_abstract => None,
+        _ => {
+            let mut declared = both.into_iter().map(declared);
+            let alike = declared.all(|one| one.is_none_or(|(_, is_abstract)| is_abstract));
+            (!alike).then_some("an abstract contract")
+        }
     }
+}
+
+/// What kind of contract a side declares, and whether it is abstract.
+fn declared(side: &Side<'_>) -> Option<(String, bool)> {
+    let index = side.index()?;
+    let contract = index.contract(side.contract?)?;
+    let kind = contract.tree["contractKind"].as_str().unwrap_or_default();
+    Some((kind.to_owned(), contract.tree["abstract"] == true))
 }
 
 fn places(pair: Pair<'_>, outcome: &mut Outcome) {
