@@ -17,6 +17,9 @@ const TIMES: usize = 24;
 /// The deepest stack there is.
 const STACK: usize = 1_024;
 
+const CALLCODE: u8 = 0xf2;
+const DELEGATECALL: u8 = 0xf4;
+
 /// Where the target of a delegate call is from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
@@ -50,6 +53,9 @@ pub(crate) struct Targets {
     pub(crate) any: BTreeSet<Source>,
     /// What the first four bytes are compared with, also after something else was looked at.
     pub(crate) selectors: BTreeSet<[u8; 4]>,
+    /// Whether it has delegate calls that no branch that was followed came to: there is an end to how far code is
+    /// followed, and hostile code is written to be beyond it.
+    pub(crate) unseen: bool,
 }
 
 impl Targets {
@@ -74,11 +80,35 @@ pub(crate) fn targets(code: &[u8]) -> Targets {
     }
     let code = without_metadata(code);
     let all = Walk::over(code, true);
+    let unseen = delegate_calls(code).any(|at| !all.delegations.contains(&at));
     Targets {
+        unseen,
         unknown: Walk::over(code, false).found,
         any: all.found,
         selectors: all.selectors,
     }
+}
+
+/// The places of delegate calls, by a sweep: what stands behind an end is no code until the next `JUMPDEST`.
+fn delegate_calls(code: &[u8]) -> impl Iterator<Item = usize> {
+    let (mut next, mut runs) = (0, true);
+    std::iter::from_fn(move || {
+        loop {
+            let at = next;
+            let instruction = *code.get(at)?;
+            next += match instruction {
+                0x60..=0x7f => usize::from(instruction - 0x5f) + 1,
+                _ => 1,
+            };
+            match instruction {
+                0x5b => runs = true,
+                CALLCODE | DELEGATECALL if runs => return Some(at),
+                // STOP, JUMP, RETURN, REVERT, INVALID, SELFDESTRUCT
+                0x00 | 0x56 | 0xf3 | 0xfd | 0xfe | 0xff => runs = false,
+                _ => {}
+            }
+        }
+    })
 }
 
 /// A value on the stack, as far as it matters.
@@ -121,6 +151,8 @@ struct Walk<'c> {
     times: BTreeMap<usize, usize>,
     found: BTreeSet<Source>,
     selectors: BTreeSet<[u8; 4]>,
+    /// Places of the delegate calls it came to.
+    delegations: BTreeSet<usize>,
 }
 
 /// Nothing follows, or what follows is not known.
@@ -141,6 +173,7 @@ impl<'c> Walk<'c> {
             times: BTreeMap::new(),
             found: BTreeSet::new(),
             selectors: BTreeSet::new(),
+            delegations: BTreeSet::new(),
         };
         let mut left = STEPS;
         while let Some(mut branch) = walk.open.pop() {
@@ -206,6 +239,9 @@ impl<'c> Walk<'c> {
         let mut taken = [Value::Other; 8];
         for value in taken.iter_mut().take(takes) {
             *value = branch.pop()?;
+        }
+        if matches!(instruction, CALLCODE | DELEGATECALL) {
+            self.delegations.insert(branch.at - 1);
         }
         match instruction {
             0xf2 => self.delegates(taken[1], taken[4]),
@@ -424,6 +460,11 @@ mod tests {
         let masked = hex!("5f545f3563ffffffff60e01b1663deadbeef60e01b1450");
         let late = [&masked[..], &first].concat();
         assert_eq!(targets(&late).selectors, [[0xde, 0xad, 0xbe, 0xef]].into());
+        // What is behind more choices than are followed is not taken for nothing.
+        assert!(!targets(&code).unseen);
+        let jump = hex!("5f35600d575f3556fe5b00");
+        let hidden = [&jump[..], &[0x5b], &delegates(&hex!("600754"))].concat();
+        assert!(targets(&hidden).unseen && targets(&hidden).any.is_empty());
         // A loop ends.
         assert!(targets(&hex!("5b5f5457f4")).any.is_empty());
     }

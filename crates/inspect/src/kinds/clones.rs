@@ -253,6 +253,14 @@ pub(super) async fn behind(
         let code = session.code(target).await?.unwrap_or_default();
         let targets = session.targets(&code);
         match (subject.forward.unread, targets.moving()) {
+            (None, None) if targets.unseen => {
+                let why = format!(
+                    "{why}; but not all of what {target} does could be followed: whether it hands calls on to an \
+                     address that anybody can change could not be told"
+                );
+                found.notes.push(why.clone());
+                found.without_call = Some(why);
+            }
             (None, None) => found.shut = Some(why.into()),
             (None, Some(source)) => {
                 let why = format!(
