@@ -71,7 +71,8 @@ fn day<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<String>, D:
         Text(String),
         Date(toml::value::Datetime),
     }
-    Ok(match Option::<Day>::deserialize(source)? {
+    let wrong = |_| serde::de::Error::custom("`expires` is a day, YYYY-MM-DD");
+    Ok(match Option::<Day>::deserialize(source).map_err(wrong)? {
         Some(Day::Text(text)) => Some(text),
         Some(Day::Date(date)) => Some(date.to_string()),
         None => None,
@@ -119,7 +120,7 @@ impl Config {
             });
             usage(
                 format!("{}:{place}: {}", path.display(), error.message()),
-                "see the README for the keys it may have",
+                "crates/cli/docs/interface.md lists the keys it may have",
             )
         })
     }
@@ -139,5 +140,8 @@ mod tests {
         for day in ["expires = '2030-01-31'", "expires = 2030-01-31"] {
             assert_eq!(waiver(day).expires.as_deref(), Some("2030-01-31"));
         }
+        let number = "rule = 'swap'\nauthor = 'x'\nreason = 'y'\nexpires = 20300131";
+        let error = toml::from_str::<Waiver>(number).unwrap_err();
+        assert_eq!(error.message(), "`expires` is a day, YYYY-MM-DD");
     }
 }

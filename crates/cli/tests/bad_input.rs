@@ -112,6 +112,16 @@ fn window_that_ends_before_it_begins_asks_no_node() {
 }
 
 #[test]
+fn list_of_addresses_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = ["--rpc-url", "http://127.0.0.1:1"];
+    let ran = run(cutover(folder.path())
+        .args(["inspect", "--file", "nope.txt"])
+        .args(node));
+    ran.refused(2, &["cannot read nope.txt"]);
+}
+
+#[test]
 fn node_address_that_is_no_url_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run(cutover(folder.path()).args(["inspect", PROXY, "--rpc-url", "secret-key-0123"]));

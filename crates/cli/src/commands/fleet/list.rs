@@ -1,9 +1,6 @@
 //! A list of addresses as people keep it.
 
-use crate::{
-    context::Context,
-    exit::{Exit, OrStop, usage},
-};
+use crate::{context::Context, exit::usage};
 use alloy_primitives::{Address, keccak256};
 use cutover_types::{
     address,
@@ -30,7 +27,12 @@ pub(super) fn read(
     let mut content = Vec::new();
     File::open(path)
         .and_then(|file| file.take(SIZE + 1).read_to_end(&mut content))
-        .or_stop(Exit::Usage, format!("is {shown} a file that can be read?"))?;
+        .map_err(|error| {
+            usage(
+                format!("cannot read {}: {error}", text::terminal(&shown, 200)),
+                hint,
+            )
+        })?;
     if content.len() as u64 > SIZE {
         return Err(usage(format!("{shown} is larger than 64 MB"), hint));
     }
