@@ -37,11 +37,17 @@ impl Revision {
         let Ok(folder) = self.folder.path().canonicalize() else {
             return vec!["where its files lie is not known any more".to_owned()];
         };
-        let mut doubts = BTreeSet::new();
+        let (mut doubts, mut seen) = (BTreeSet::new(), BTreeSet::new());
         for unit in units {
             match self.file(unit) {
                 Some(file) if file.starts_with(&folder) => {}
-                Some(file) => doubts.extend(self.doubt(&file)),
+                Some(file) => {
+                    // A package is asked about once: its lock file may be long.
+                    let installed = package(&file).filter(|(_, name)| name.is_some());
+                    if installed.is_none_or(|package| seen.insert(package)) {
+                        doubts.extend(self.doubt(&file));
+                    }
+                }
                 None => {
                     let unit = terminal(unit, 200);
                     doubts.insert(format!("where `{unit}` came from was not found again"));
